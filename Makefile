@@ -1,0 +1,62 @@
+# `make` lists the targets. Everything lives in .venv; the lock's hashes are checked on every install.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
+RUN := $(BIN)/tapebook
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lab dashboards lint format bench lock clean
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/uv: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"tapebook needs Python 3.11 or newer, found {sys.version.split()[0]}: try make PYTHON=python3.12 ...")'
+	@echo "setting up .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+	@touch $@
+
+.venv/core: .venv/uv pyproject.toml
+	@echo "installing what the desk needs (about 160 packages, hashes checked) ..."
+	@$(UV) --editable .
+	@touch $@
+
+.venv/all: .venv/core
+	@echo "installing what the tests need ..."
+	@$(UV) --editable '.[team,dev]'
+	@touch $@
+
+demo: .venv/core  ## load real data, backtest, write two reports, say where they are
+	@$(RUN) demo
+
+test: .venv/all lint  ## every check and every test
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
+	@$(BIN)/python -m pytest -m slow -q
+
+lab: .venv/core  ## JupyterLab on notebooks/
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+dashboards: .venv/core  ## the dashboards, in a browser
+	@$(RUN) dashboards
+
+lint: .venv/all  ## format, style, types, floors
+	@$(BIN)/ruff format --check --quiet src tests benchmarks && $(BIN)/ruff check --quiet src tests benchmarks
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+format: .venv/all  ## put the code in shape
+	@$(BIN)/ruff check --fix --quiet src tests benchmarks; $(BIN)/ruff format --quiet src tests benchmarks
+	@$(BIN)/nbstripout $$(git ls-files '*.ipynb')
+
+bench: .venv/all  ## ratios against the peers, measured now on this machine
+	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done
+
+lock: .venv/uv  ## pin every dependency again
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras \
+	  --python-version 3.11 --no-annotate --no-header pyproject.toml -o requirements.lock
+
+clean:  ## remove .venv, the lake, the reports: everything that was made here
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	@find data reports -mindepth 1 ! -name README.md -delete

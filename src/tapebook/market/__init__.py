@@ -1,0 +1,1 @@
+"""Trends, correlations, patterns and the reverse engineering of past moves."""
