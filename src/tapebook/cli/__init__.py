@@ -1,0 +1,53 @@
+"""`tapebook VERB …`: a thin door over `Desk`. Results go to stdout, notes to stderr; exit 0 or 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tapebook import __version__
+from tapebook.errors import TapebookError
+
+
+class Door(click.Group):
+    """A group of commands that prints a TapebookError bare and leaves no traceback for Ctrl-C."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: D102
+        try:
+            return super().main(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise SystemExit(130) from None
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: D102
+        try:
+            return super().invoke(ctx)
+        except TapebookError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="tapebook")
+@click.option("--home", type=click.Path(file_okay=False), help="The desk's folder [default: where tapebook.toml is, or here].")
+@click.pass_context
+def main(ctx: click.Context, home: str | None) -> None:
+    """Research for trading in notebooks: honest, traceable, fast.
+
+    \b
+    tapebook ingest sample                              load the bundled market data
+    tapebook backtest sma_cross AAPL --fast 10          trade a strategy on the past
+    tapebook run backtest -p symbols=AAPL,MSFT          write a report
+    tapebook dashboards                                 see the reports in a browser
+    """
+    ctx.obj = home
+
+
+def _attach() -> None:
+    from tapebook.cli import data, deliver, runs, strategy
+
+    for room in (data, strategy, runs, deliver):
+        for command in room.COMMANDS:
+            main.add_command(command)
+
+
+_attach()

@@ -1,0 +1,64 @@
+"""`demo`: the whole desk once, on real data; `dashboards`: what came of it, in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tapebook.cli.output import link, open_desk, show
+
+if TYPE_CHECKING:
+    from tapebook.desk import Desk
+    from tapebook.runs import Run
+
+SYMBOLS = "AAPL,GOOG,IBM,MSFT"  # FB's eight months are too short to share a portfolio's history
+REPORTS = {
+    "backtest": {"strategy": "sma_cross", "symbols": "AAPL"},
+    "portfolio": {"strategy": "momentum", "symbols": SYMBOLS},
+}
+
+
+@click.command()
+def demo() -> None:
+    """Load the bundled market data, write two reports, say where they are. A second call is quick."""
+    with open_desk() as desk:
+        done = desk.ingest("sample")
+        added = sum(row["added"] for row in done.frame().to_dict("records"))
+        click.echo(f"data: {len(done.frame())} symbols, {added:,} new bars, snapshot {done.snapshot}")
+        runs = {name: _once(desk, name, parameters) for name, parameters in REPORTS.items()}
+    headline = [_headline(name, run) for name, run in runs.items()]
+    click.echo()
+    show(headline, False)
+    click.echo("\nreports (open in any browser, no internet needed):")
+    for run in runs.values():
+        click.echo(f"  {link(run.html)}")
+    click.echo("\nnext:\n  make lab          explore in JupyterLab: start with tour/01\n  make dashboards   see the reports in a browser")
+
+
+def _once(desk: Desk, template: str, parameters: dict[str, str]) -> Run:
+    """Run the report unless the same one, on the same data and template, is there already."""
+    found = desk.same_run(template, parameters)
+    if found is None:
+        click.echo(f"report: running {template} ...", err=True)
+    return found or desk.run(template, **parameters)
+
+
+def _headline(name: str, run: Run) -> dict[str, object]:
+    metrics = run.metrics
+    first = run.manifest.get("headline") or list(metrics)[:6]
+    return {"report": name, **{key: metrics[key]["value"] for key in first}}
+
+
+@click.command()
+@click.option("--port", default=8866, show_default=True, help="0 takes a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+def dashboards(port: int, no_browser: bool) -> None:
+    """Serve the dashboards until Ctrl-C."""
+    from tapebook.dashboards.serve import serve
+
+    with open_desk() as desk:
+        serve(desk.config, port=port, open_browser=not no_browser)
+
+
+COMMANDS = [demo, dashboards]

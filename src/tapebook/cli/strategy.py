@@ -1,0 +1,156 @@
+"""Strategy verbs: `strategy list|show`, `backtest`, `results list|show|delete`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import click
+
+from tapebook.cli.output import as_json, confirmed, dump, open_desk, show, yes
+
+
+@click.group()
+def strategy() -> None:
+    """See the strategies at hand."""
+
+
+@strategy.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List the strategies of the library and of installed packages."""
+    from tapebook.strategy import registry
+
+    found = [registry.get(name) for name in registry.names()]
+    rows = [
+        {
+            "name": s.name,
+            "family": s.family,
+            "parameters": " ".join(f"{p.name}={p.default}" for p in s.parameters.values()),
+            "description": s.description,
+        }
+        for s in found
+    ]
+    show(rows, json_)
+
+
+@strategy.command("show")
+@click.argument("name")
+@as_json
+def show_(name: str, json_: bool) -> None:
+    """Show one strategy: what it does, when it decides, its parameters with type and bounds."""
+    from tapebook.strategy import registry
+
+    found = registry.get(name)
+    rows = [asdict(p) | {"type": p.type.__name__} for p in found.parameters.values()]
+    if json_:
+        head = {"name": found.name, "family": found.family, "description": found.description}
+        click.echo(dump(head | {"source_hash": found.source_hash, "parameters": rows}))
+    else:
+        click.echo(f"{found.name} ({found.family})\n\n{found.doc}\n")
+        show(rows, False, empty="no parameters")
+
+
+def _options(words: tuple[str, ...]) -> dict[str, str]:
+    """Read `--fast 10 --slow=50` into {"fast": "10", "slow": "50"}."""
+    read: dict[str, str] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise click.UsageError(f"unexpected {word!r}: a parameter is given as --name value")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise click.UsageError(f"--{name} needs a value")
+            value = rest.pop(0)
+        read[name.replace("-", "_")] = value
+    return read
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.argument("name", metavar="STRATEGY")
+@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUE]…", type=click.UNPROCESSED)
+@click.option("--start", help="First day or time, UTC, included.")
+@click.option("--end", help="Last day or time, UTC, included.")
+@click.option("--freq", default="1d", show_default=True)
+@click.option("--adjust", type=click.Choice(["splits", "total", "none"]), default="splits", show_default=True)
+@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@click.option("--benchmark", help="A symbol to compare with [default: buy and hold of the same bars].")
+@click.option("--note", default="", help="A word to find the result by.")
+@click.option("--no-save", is_flag=True, help="Do not keep the result in the catalogue.")
+@as_json
+def backtest(
+    name: str, words: tuple[str, ...], note: str, no_save: bool, benchmark: str | None, adjust: str, json_: bool, **span: Any
+) -> None:
+    """Trade STRATEGY on past bars of SYMBOLs and print what came of it.
+
+    Decided at a bar's close, filled at the next bar's open. Every parameter of the strategy
+    (`tapebook strategy show STRATEGY`) and every rule (cash, fees, slippage, size, sizing, direction,
+    execution, stop_loss, take_profit, trailing_stop, …) is an option.
+
+    \b
+    tapebook backtest sma_cross AAPL --fast 10 --slow 50
+    tapebook backtest donchian_breakout AAPL,MSFT --direction both --stop-loss 0.1 --json
+    """
+    from tapebook.strategy import Rules, registry
+
+    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    symbols = ",".join(words[:first])
+    said = _options(words[first:])
+    found = registry.get(name)
+    rules = Rules.parse({n: said.pop(n) for n in [f.name for f in fields(Rules)] if n in said})
+    params = found.parse(said)
+    with open_desk() as desk:
+        bars = desk.bars(symbols or None, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
+        result = desk.backtest(found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params)
+    if json_:
+        click.echo(dump(result.record()))
+        return
+    click.echo(repr(result))
+    show(result.metrics.frame(), False)
+    if result.id:
+        click.echo(f"\nkept as {result.id}: `tapebook results show {result.id}`, or Desk.load({result.id!r})", err=True)
+
+
+@click.group()
+def results() -> None:
+    """See and keep stored backtests."""
+
+
+@results.command("list")
+@click.option("--strategy", help="Only this strategy.")
+@click.option("--symbol", help="Only those that trade this symbol.")
+@click.option("--limit", default=50, show_default=True)
+@as_json
+def results_list(json_: bool, **filters: Any) -> None:
+    """List stored backtests, newest first."""
+    with open_desk() as desk:
+        rows = desk.results(**{k: v for k, v in filters.items() if v is not None})
+    show(rows, json_, empty="no results yet: try `tapebook backtest sma_cross AAPL`")
+
+
+@results.command("show")
+@click.argument("id")
+@as_json
+def results_show(id: str, json_: bool) -> None:
+    """Show one stored backtest: parameters, data, metrics."""
+    with open_desk() as desk:
+        result = desk.load(id)
+    if json_:
+        click.echo(dump(result.record()))
+    else:
+        click.echo(repr(result))
+        show(result.metrics.frame(), False)
+
+
+@results.command("delete")
+@click.argument("ids", nargs=-1, required=True)
+@yes
+def results_delete(ids: tuple[str, ...], yes: bool) -> None:
+    """Delete stored backtests."""
+    with open_desk() as desk:
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: [desk.delete_result(id) for id in ids])
+
+
+COMMANDS = [strategy, backtest, results]

@@ -1,0 +1,247 @@
+"""The connection to DuckLake: Parquet files, and a catalogue in SQLite or PostgreSQL.
+
+One `Store` may be shared by threads: each call gets a cursor of its own. A forked child opens its
+own connection. Writers queue on one lock, so that an upsert sees all that came before it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapebook.data.store_lock import file_lock, postgres_lock
+from tapebook.errors import ConfigError, NoData, TapebookError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from tapebook.config import Config
+
+NAME = "lake"
+SCHEMA = "tapebook_lake"
+"""The PostgreSQL schema of the lake's own catalogue, beside the desk's."""
+
+EMPTY = "the lake is empty. Load something first, for example with `tapebook ingest sample`."
+
+TABLES = {
+    "bars": "symbol VARCHAR, freq VARCHAR, ts TIMESTAMPTZ, open DOUBLE, high DOUBLE, low DOUBLE, "
+    "close DOUBLE, volume DOUBLE",
+    "actions": "symbol VARCHAR, ts TIMESTAMPTZ, split DOUBLE, dividend DOUBLE",
+    "instruments": "symbol VARCHAR, calendar VARCHAR, currency VARCHAR, name VARCHAR, source VARCHAR, "
+    "asset VARCHAR",
+    "quality": "symbol VARCHAR, freq VARCHAR, check_name VARCHAR, severity VARCHAR, ts TIMESTAMPTZ, "
+    "value DOUBLE, detail VARCHAR",
+}
+"""The lake's tables. `bars` is unique in (symbol, freq, ts), `actions` in (symbol, ts)."""
+
+_SETTINGS = """
+SET TimeZone = 'UTC';
+SET autoinstall_known_extensions = false;
+SET ducklake_default_data_inlining_row_limit = 0;
+SET ducklake_retry_wait_ms = 10;
+SET ducklake_max_retry_count = 100;
+SET ducklake_retry_backoff = 1.1;
+"""  # measured: with DuckLake's defaults two writers starve each other for 8 to 15 seconds
+
+
+@dataclass
+class Transaction:
+    """One write in progress: say `changed = True` to keep it; `snapshot` is the newest afterwards."""
+
+    cursor: DuckDBPyConnection
+    changed: bool = False
+    snapshot: int = -1
+
+
+class Store:
+    """Where the lake's tables are: connects when first asked, once a process."""
+
+    def __init__(self, config: Config, *, read_only: bool) -> None:
+        self.config, self.read_only = config, read_only
+        self.files = config.lake
+        self._mutex = threading.RLock()
+        self._connection: DuckDBPyConnection | None = None
+        self._pid = 0
+
+    def cursor(self) -> DuckDBPyConnection:
+        """Return a cursor on the open lake; close it after use (`contextlib.closing`)."""
+        with self._mutex:
+            if self._connection is None or self._pid != os.getpid():
+                self._connection, self._pid = self._open(), os.getpid()
+            return self._connection.cursor()
+
+    def close(self) -> None:
+        """Let go of the connection; the next call opens it again."""
+        with self._mutex:
+            if self._connection is not None and self._pid == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def writing(self, note: str = "") -> Iterator[Transaction]:
+        """Hold the writers' lock and one transaction: kept at the end if it changed anything.
+
+        `note` is stored with the snapshot. An error undoes everything and is raised on.
+        """
+        if self.read_only:
+            raise TapebookError("this lake was opened read-only: open it with read_only=False to write")
+        cursor = self.cursor()
+        with closing(cursor), self.lock():
+            cursor.execute("BEGIN")
+            try:
+                transaction = Transaction(cursor)
+                yield transaction
+                if transaction.changed:
+                    cursor.execute(f"CALL {NAME}.set_commit_message('tapebook', ?)", [note])
+                cursor.execute("COMMIT" if transaction.changed else "ROLLBACK")
+                transaction.snapshot = newest(cursor)
+            except BaseException:
+                _undo(cursor)
+                raise
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the lock that lets one writer at a time through; a killed process lets go of it."""
+        if self.config.embedded:
+            with file_lock(self.catalogue.with_name(self.catalogue.name + ".lock")):
+                yield
+        else:
+            with postgres_lock(self.dsn, SCHEMA):
+                yield
+
+    @property
+    def catalogue(self) -> Path:
+        """The SQLite file of the lake's catalogue, beside the desk's."""
+        return Path(self.config.database.removeprefix("sqlite:///")).with_name("lake.sqlite")
+
+    @property
+    def dsn(self) -> str:
+        """The PostgreSQL URL as libpq reads it."""
+        return "postgresql://" + self.config.database.partition("://")[2]
+
+    # ---- opening
+
+    def _open(self) -> DuckDBPyConnection:
+        connection = connect(self.config.embedded)
+        if self._exists():
+            self._attach(connection, create=False)
+            if set(TABLES) <= _tables(connection):
+                return connection
+        if self.read_only:
+            connection.close()
+            raise NoData(EMPTY)
+        with self.lock():
+            if not _attached(connection):
+                self._prepare()
+                self._attach(connection, create=True)
+            _create_tables(connection)
+        return connection
+
+    def _exists(self) -> bool:
+        if self.config.embedded:
+            return self.catalogue.is_file() and self.catalogue.stat().st_size > 0
+        from tapebook.data.store_lock import postgres_has
+
+        return postgres_has(self.dsn, SCHEMA, "ducklake_snapshot")
+
+    def _prepare(self) -> None:
+        if "://" not in self.files:
+            Path(self.files).mkdir(parents=True, exist_ok=True)
+        if self.config.embedded:
+            self.catalogue.parent.mkdir(parents=True, exist_ok=True)
+        else:
+            from tapebook.data.store_lock import postgres_create
+
+            postgres_create(self.dsn, SCHEMA)
+
+    def _attach(self, connection: DuckDBPyConnection, *, create: bool) -> None:
+        import duckdb
+
+        if self.config.embedded:
+            where = f"sqlite:{self.catalogue}"
+            options = ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 5000"]
+        else:
+            where, options = f"postgres:{self.dsn}", [f"META_SCHEMA '{SCHEMA}'"]
+        options += [f"DATA_PATH {quoted(self.files)}", "OVERRIDE_DATA_PATH true"]  # a desk may be moved
+        options += [f"CREATE_IF_NOT_EXISTS {str(create).lower()}"] + ["READ_ONLY"] * self.read_only
+        try:
+            connection.execute(f"ATTACH {quoted(f'ducklake:{where}')} AS {NAME} ({', '.join(options)})")
+        except duckdb.Error as error:
+            connection.close()
+            told = str(error).replace(self.dsn, "the database of `database=`") if not self.config.embedded else error
+            raise ConfigError(f"cannot open the lake at {self.catalogue if self.config.embedded else 'PostgreSQL'}: {told}") from None
+
+
+def newest(cursor: DuckDBPyConnection) -> int:
+    """Number of the newest snapshot."""
+    row = cursor.execute(f"FROM {NAME}.current_snapshot()").fetchone()
+    return int(row[0]) if row else -1
+
+
+def connect(embedded: bool) -> DuckDBPyConnection:
+    """Open an in-memory DuckDB that can read and write DuckLake."""
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute(_SETTINGS)
+    for extension in ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner"):
+        _load(connection, extension)
+    return connection
+
+
+def _load(connection: DuckDBPyConnection, extension: str) -> None:
+    """Load an extension: from this machine, else from its wheel, else from DuckDB's own server."""
+    import duckdb
+
+    try:
+        connection.load_extension(extension)
+        return
+    except duckdb.Error:
+        pass
+    try:
+        from duckdb_extensions import import_extension
+
+        import_extension(extension, con=connection)
+    except (ImportError, duckdb.Error):
+        connection.install_extension(extension)
+    connection.load_extension(extension)
+
+
+def _tables(connection: DuckDBPyConnection) -> set[str]:
+    found = connection.execute(f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{NAME}'").fetchall()
+    return {name for (name,) in found}
+
+
+def _attached(connection: DuckDBPyConnection) -> bool:
+    query = f"SELECT 1 FROM duckdb_databases() WHERE database_name = '{NAME}'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _create_tables(connection: DuckDBPyConnection) -> None:
+    """Create what is missing, in one transaction: other processes see all tables or none."""
+    connection.execute("BEGIN")
+    for table in TABLES.keys() - _tables(connection):
+        connection.execute(f"CREATE TABLE {NAME}.{table} ({TABLES[table]})")
+        if table == "bars":
+            connection.execute(f"ALTER TABLE {NAME}.bars SET PARTITIONED BY (freq)")
+            connection.execute(f"ALTER TABLE {NAME}.bars SET SORTED BY (symbol ASC, ts ASC)")
+    connection.execute("COMMIT")
+
+
+def _undo(cursor: DuckDBPyConnection) -> None:
+    import duckdb
+
+    try:
+        cursor.execute("ROLLBACK")
+    except duckdb.Error:
+        return  # the failed statement has ended the transaction already
+
+
+def quoted(text: str) -> str:
+    """Write `text` as a SQL literal."""
+    return "'" + text.replace("'", "''") + "'"

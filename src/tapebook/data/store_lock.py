@@ -1,0 +1,83 @@
+"""One writer at a time: a locked file beside a SQLite catalogue, an advisory lock in PostgreSQL.
+
+Both are let go by the operating system or the server when their holder dies.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tapebook.errors import ConfigError, TapebookError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+PATIENCE = 600.0
+"""Seconds that a writer waits for the others before it gives up."""
+
+KEY = 0x7461_7065  # "tape": the advisory lock's number
+_threads = threading.RLock()  # threads of one process queue here before they queue outside
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold the file lock at `path`."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _threads:
+        try:
+            held = FileLock(path, timeout=PATIENCE, poll_interval=0.01).acquire()
+        except Timeout as error:
+            raise _busy(str(path)) from error
+        with held:
+            yield
+
+
+@contextmanager
+def postgres_lock(dsn: str, schema: str) -> Iterator[None]:
+    """Hold the advisory lock of this database."""
+    import psycopg
+
+    with _threads, _postgres(dsn) as connection:
+        connection.execute(f"SET lock_timeout = '{int(PATIENCE)}s'")
+        try:
+            connection.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", (KEY, schema))
+        except psycopg.errors.LockNotAvailable as error:
+            raise _busy(f"the schema {schema}") from error
+        yield
+
+
+def postgres_has(dsn: str, schema: str, table: str) -> bool:
+    """Say whether a table exists."""
+    with _postgres(dsn) as connection:
+        row = connection.execute("SELECT to_regclass(%s)", (f"{schema}.{table}",)).fetchone()
+        return row is not None and row[0] is not None
+
+
+def postgres_create(dsn: str, schema: str) -> None:
+    """Create a schema that may exist already."""
+    with _postgres(dsn) as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+
+
+def _postgres(dsn: str) -> Connection[Any]:
+    try:
+        import psycopg
+    except ImportError as error:
+        raise ConfigError('a desk on PostgreSQL needs psycopg: pip install "tapebook[team]"') from error
+    try:
+        return psycopg.connect(dsn, autocommit=True)
+    except psycopg.OperationalError as error:
+        raise ConfigError(f"cannot reach the database of `database=`: {error}") from error
+
+
+def _busy(what: str) -> TapebookError:
+    return TapebookError(
+        f"another process has been writing to the lake for {PATIENCE:.0f} seconds (lock: {what}). "
+        "Try again when it is done."
+    )

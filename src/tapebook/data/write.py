@@ -1,0 +1,146 @@
+"""Bars into the lake: tidied, compared with what is there, and only the difference written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tapebook.data.store import NAME, TABLES, Store, Transaction, quoted
+from tapebook.data.tidy import tidy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+KEYS = {"bars": ("symbol", "freq", "ts"), "actions": ("symbol", "ts"), "instruments": ("symbol",)}
+MANY = 1_000
+"""Symbols up to which naming them lets DuckDB skip files and row groups."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did to the bars, and the snapshot that holds the result.
+
+    When nothing was to be done there is no new snapshot: it is the one that was the newest.
+    """
+
+    snapshot: int
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    symbols: tuple[str, ...] = ()
+    removed: int = 0
+
+    def __str__(self) -> str:
+        counts = {"added": self.added, "changed": self.changed, "removed": self.removed}
+        told = ", ".join(f"{n:,} {what}" for what, n in counts.items() if n) or "nothing changed"
+        return f"{told} ({self.unchanged:,} as before) in snapshot {self.snapshot}"
+
+
+def write(store: Store, frames: dict[str, Any], note: str) -> Written:
+    """Write the given tables in one transaction; see `Lake.write`."""
+    tables = {name: tidy(name, frame) for name, frame in frames.items() if frame is not None}
+    bars = tables["bars"]
+    symbols = tuple(sorted(set(bars.column("symbol").unique().to_pylist())))
+    with store.writing(note) as work:
+        added, changed, unchanged = _upsert(work, "bars", bars)
+        if "actions" in tables:
+            _upsert(work, "actions", tables["actions"])
+        _upsert(work, "instruments", _instruments(work.cursor, tables.get("instruments"), symbols))
+        if "quality" in tables:
+            _replace_quality(work, tables["quality"], bars)
+    return Written(work.snapshot, added, changed, unchanged, symbols)
+
+
+def _upsert(work: Transaction, table: str, rows: pa.Table) -> tuple[int, int, int]:
+    """Write the rows that are new or differ; return how many were added, changed and unchanged."""
+    if not rows.num_rows:
+        return 0, 0, 0
+    keys, cursor = KEYS[table], work.cursor
+    fields = [name for name in rows.column_names if name not in keys]
+    same = " AND ".join(f"i.{key} = e.{key}" for key in keys)
+    differs = " OR ".join(f"i.{name} IS DISTINCT FROM e.{name}" for name in fields)
+    cursor.register("incoming", rows)
+    news = cursor.execute(
+        f"SELECT i.*, e.symbol IS NOT NULL AS met FROM incoming i LEFT JOIN ("
+        f"SELECT * FROM {NAME}.{table} WHERE {_near(rows)}) e ON {same} WHERE e.symbol IS NULL OR {differs}"
+    ).to_arrow_table()
+    cursor.unregister("incoming")
+    met = news.column("met").to_numpy()
+    changed = int(met.sum())
+    if changed:
+        _delete(cursor, table, news.filter(news.column("met")))
+    if news.num_rows:
+        _insert(cursor, table, news)
+        work.changed = True
+    return news.num_rows - changed, changed, rows.num_rows - news.num_rows
+
+
+def _insert(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    columns = ", ".join(name for name in rows.column_names if name != "met")
+    order = ", ".join(key for key in ("symbol", "ts") if key in rows.column_names)
+    cursor.register("fresh", rows)
+    cursor.execute(f"INSERT INTO {NAME}.{table} ({columns}) SELECT {columns} FROM fresh ORDER BY {order}")
+    cursor.unregister("fresh")
+
+
+def _delete(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    same = " AND ".join(f"t.{key} = gone.{key}" for key in KEYS[table])
+    cursor.register("gone", rows)
+    cursor.execute(f"DELETE FROM {NAME}.{table} t USING gone WHERE {_near(rows, 't.')} AND {same}")
+    cursor.unregister("gone")
+
+
+def _near(rows: pa.Table, prefix: str = "") -> str:
+    """A condition that holds for every stored row with one of these keys, and for few others."""
+    import pyarrow.compute as pc
+
+    told = [among(f"{prefix}{name}", rows.column(name).unique().to_pylist()) for name in ("symbol", "freq") if name in rows.column_names]
+    if "ts" in rows.column_names:
+        span = pc.min_max(rows.column("ts")).as_py()
+        told.append(f"{prefix}ts BETWEEN {quoted(str(span['min']))} AND {quoted(str(span['max']))}")
+    return " AND ".join(told)
+
+
+def among(column: str, names: Sequence[str]) -> str:
+    """Write the condition that `column` is one of `names`, or true when there are too many to list."""
+    if not names:
+        return "false"
+    return f"{column} IN ({', '.join(quoted(name) for name in names)})" if len(names) <= MANY else "true"
+
+
+def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Sequence[str]) -> pa.Table:
+    """The given instruments, and a plain one for each symbol that the lake does not know yet."""
+    import pyarrow as pa
+
+    known = {name for (name,) in cursor.execute(f"SELECT symbol FROM {NAME}.instruments").fetchall()}
+    empty = tidy("instruments", pa.table({name: pa.array([], pa.string()) for name in _columns("instruments")}))
+    given = given if given is not None else empty
+    known |= set(given.column("symbol").to_pylist())
+    new = [name for name in symbols if name not in known]
+    plain = {"symbol": new, "calendar": ["24/7"] * len(new), "name": new}
+    blank = pa.table({name: pa.array(plain.get(name, [""] * len(new)), pa.string()) for name in given.column_names})
+    return pa.concat_tables([given.cast(blank.schema), blank])
+
+
+def _replace_quality(work: Transaction, findings: pa.Table, bars: pa.Table) -> None:
+    """Put these findings in the place of those of every (symbol, freq) judged."""
+    import pyarrow as pa
+
+    cursor = work.cursor
+    pairs = pa.concat_tables([table.select(["symbol", "freq"]) for table in (bars, findings)])
+    cursor.register("findings", findings)
+    cursor.register("judged", pairs.group_by(["symbol", "freq"]).aggregate([]))
+    stored = f"SELECT q.* FROM {NAME}.quality q SEMI JOIN judged USING (symbol, freq)"
+    query = f"SELECT 1 FROM (({stored} EXCEPT ALL FROM findings) UNION ALL (FROM findings EXCEPT ALL {stored})) LIMIT 1"
+    if cursor.execute(query).fetchone():
+        cursor.execute(f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq")
+        cursor.execute(f"INSERT INTO {NAME}.quality SELECT * FROM findings ORDER BY symbol, ts")
+        work.changed = True
+    cursor.unregister("findings")
+    cursor.unregister("judged")
+
+
+def _columns(table: str) -> list[str]:
+    return [part.split()[0] for part in TABLES[table].split(", ")]

@@ -1,0 +1,307 @@
+"""Desk: the one object an analyst holds. It ties the rooms together and computes nothing itself."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tapebook.config import Config
+from tapebook.errors import BadParameter
+from tapebook.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from tapebook.data.catalog import Catalog
+    from tapebook.data.lake import Compacted, Lake, Written
+    from tapebook.data.panel import Bars
+    from tapebook.integration.ingest import Ingested
+    from tapebook.integration.sources import Source
+    from tapebook.runs import Run
+    from tapebook.strategy import Rules, Strategy
+    from tapebook.strategy.backtest import Backtest
+
+AsOf = int | str | datetime | None
+"""A snapshot's number, or a time: what the lake held then. None is now."""
+
+
+class Desk:
+    """Market data, strategies, backtests and reports of one place (a folder, or a database).
+
+    >>> desk = Desk.open()                                    # doctest: +SKIP
+    >>> desk.ingest("sample")                                 # doctest: +SKIP
+    >>> bars = desk.bars(["AAPL", "MSFT"], start="2005")      # doctest: +SKIP
+    >>> desk.backtest("sma_cross", bars, fast=10).tearsheet() # doctest: +SKIP
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @classmethod
+    def open(cls, home: str | Path | None = None, *, snapshot: int | None = None) -> Desk:
+        """Open the desk at `home`, at the nearest tapebook.toml, or in this folder.
+
+        Parameters
+        ----------
+        home : path, optional
+            The desk's folder. TAPEBOOK_HOME says it too; see `tapebook.config.Config.load`.
+        snapshot : int, optional
+            Read every bar as the lake held it at this snapshot, unless a call says otherwise.
+        """
+        config = Config.load(home)
+        return cls(config if snapshot is None else replace(config, snapshot=snapshot))
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The store of bars."""
+        from tapebook.data.lake import Lake
+
+        return Lake.open(self.config)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The catalogue of strategies, results and runs."""
+        from tapebook.data.catalog import Catalog
+
+        return Catalog.open(self.config)
+
+    def close(self) -> None:
+        """Let go of every open file and connection."""
+        for room in ("lake", "catalog"):
+            if room in self.__dict__:
+                self.__dict__.pop(room).close()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        pinned = f", snapshot={self.config.snapshot}" if self.config.snapshot is not None else ""
+        return f"Desk({str(self.config.home)!r}{pinned})"
+
+    # ---- data
+
+    def ingest(
+        self,
+        source: str | Source,
+        symbols: str | Sequence[str] = (),
+        *,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        freq: str = "1d",
+        dry_run: bool = False,
+        quarantine: bool = False,
+        force: bool = False,
+        **options: Any,
+    ) -> Ingested:
+        """Write the missing bars of `symbols` (all that the source has, by default) to the lake.
+
+        Parameters
+        ----------
+        source : str or Source
+            A source's name (`tapebook sources` lists them) or an object of your own.
+        freq : str
+            "1m" to "1mo".
+        dry_run : bool
+            Fetch and judge, write nothing.
+        quarantine : bool
+            Let the good rows of a file land and put its broken rows aside; otherwise nothing of a
+            symbol with a broken row lands.
+        force : bool
+            Store bars that the quality checks call severely wrong; they stay marked.
+        options
+            What the source takes, such as `path=`, `columns=` and `tz=` for "files".
+        """
+        from tapebook.integration.ingest import ingest
+
+        with progress(f"ingesting {source if isinstance(source, str) else source.name}") as report:
+            return ingest(
+                self.lake,
+                source,
+                _names(symbols),
+                start=start,
+                end=end,
+                freq=freq,
+                dry_run=dry_run,
+                quarantine=self.config.home / "data" / "quarantine" if quarantine else False,
+                force=force,
+                progress=report,
+                **options,
+            )
+
+    def bars(
+        self,
+        symbols: str | Sequence[str] | None = None,
+        *,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        freq: str = "1d",
+        adjust: Literal["splits", "total", False] = "splits",
+        asof: AsOf = None,
+    ) -> Bars:
+        """Read bars as wide frames: one row a time, one column a symbol; missing bars stay missing.
+
+        Parameters
+        ----------
+        symbols : str or list of str, optional
+            "AAPL", "AAPL,MSFT" or a list; all that have bars of this length by default.
+        start, end : str or datetime, optional
+            First and last time, both included. "2005" and "2005-03" mean the whole period.
+        adjust : "splits", "total" or False
+            Prices adjusted for splits; for splits and dividends; or as printed on the day.
+        asof : int, str or datetime, optional
+            Read what the lake held at that snapshot or time.
+        """
+        names = None if symbols is None else _names(symbols)
+        return self.lake.bars(names, start=start, end=end, freq=freq, adjust=adjust, asof=self._asof(asof))
+
+    def symbols(self, *, asof: AsOf = None) -> pd.DataFrame:
+        """List what the lake holds: one row a symbol and bar length."""
+        return self.lake.listing(asof=self._asof(asof))
+
+    def quality(self, symbols: str | Sequence[str] | None = None, *, asof: AsOf = None) -> pd.DataFrame:
+        """Return the stored findings of the quality checks, one row a finding."""
+        return self.lake.quality(None if symbols is None else _names(symbols), asof=self._asof(asof))
+
+    def sql(
+        self, query: str, *, out: Literal["pandas", "polars"] = "pandas", asof: AsOf = None, parameters: Any = ()
+    ) -> pd.DataFrame | pl.DataFrame:
+        """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality. Read-only."""
+        answer: pd.DataFrame | pl.DataFrame = self.lake.sql(
+            query, out=out, asof=self._asof(asof), parameters=parameters
+        )
+        return answer
+
+    def delete(self, symbols: str | Sequence[str], *, freq: str | None = None, **span: Any) -> Written:
+        """Delete bars (`start=`, `end=` narrow it). Earlier snapshots stay readable."""
+        return self.lake.delete(_names(symbols), freq=freq, **span)
+
+    def compact(self) -> Compacted:
+        """Merge small files and drop snapshots that no run and no result names."""
+        return self.lake.compact(keep=self.catalog.named_snapshots())
+
+    def _asof(self, asof: AsOf) -> AsOf:
+        return self.config.snapshot if asof is None else asof
+
+    # ---- strategies
+
+    def strategy(self, name: str | Callable[..., Any]) -> Strategy:
+        """Find a strategy: of the library, "file.py:function", or a function of yours."""
+        from tapebook.strategy import registry
+
+        return registry.get(name)
+
+    def backtest(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        rules: Rules | None = None,
+        benchmark: str | pd.Series | None = None,
+        note: str = "",
+        save: bool = True,
+        **settings: Any,
+    ) -> Backtest:
+        """Trade a strategy's decisions on past bars: decided at a close, filled at the next open.
+
+        Parameters
+        ----------
+        strategy : str or function
+            A library name, "file.py:function", or a function `bars, **parameters -> Signals or weights`.
+        bars : Bars or symbols
+            What to trade. Symbols are read from the lake, adjusted for splits.
+        rules : Rules, optional
+            Cash, costs, sizing, stops and execution; single fields can be given among `settings`.
+        benchmark : str or Series, optional
+            A symbol of the lake, or closes. Equal-weight buy and hold of the same bars by default.
+        save : bool
+            Keep the result in the catalogue, so that `Desk.load(bt.id)` finds it.
+        settings
+            The strategy's parameters and the fields of `Rules`; an unknown name is refused.
+
+        Raises
+        ------
+        BadParameter, UnknownName
+            Before anything is computed, naming the parameter, what was expected and the near name.
+        """
+        from tapebook.strategy import Rules
+        from tapebook.strategy.backtest import run_backtest
+
+        found = self.strategy(strategy)
+        ruled = {name: settings.pop(name) for name in [f.name for f in fields(Rules)] if name in settings}
+        rules = replace(rules or Rules(), **ruled)
+        params = found.check(settings)
+        panel = bars if not isinstance(bars, (str, list, tuple)) else self.bars(bars)
+        result = run_backtest(
+            found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)
+        )
+        return self.save(result, note=note) if save else result
+
+    def _benchmark(self, benchmark: str | pd.Series | None, bars: Bars) -> pd.Series | str | None:
+        if not isinstance(benchmark, str) or benchmark in bars.symbols:
+            return benchmark
+        closes = self.bars(benchmark, end=bars.index[-1], freq=str(bars.freq), adjust=bars.adjust).close[benchmark]
+        return closes.rename(benchmark)
+
+    def save(self, result: Backtest, *, note: str = "") -> Backtest:
+        """Keep a backtest in the catalogue: its files first, then the row that names them."""
+        saved = result.named()
+        folder = self.config.results / str(saved.id)
+        staging = folder.with_name(folder.name + ".part")
+        saved.write(staging)
+        staging.rename(folder)
+        self.catalog.results.add(saved.record(), note=note)
+        return saved
+
+    def load(self, id: str) -> Backtest:
+        """Read a stored backtest back, whole."""
+        from tapebook.strategy.backtest import Backtest
+
+        row = self.catalog.results.get(id)
+        return Backtest.read(self.config.results / row.id)
+
+    def results(self, **filters: Any) -> pd.DataFrame:
+        """List stored backtests, newest first (`strategy=`, `symbol=`, `limit=`)."""
+        import pandas as pd
+
+        return pd.DataFrame(self.catalog.results.list(**filters))
+
+    def delete_result(self, id: str) -> None:
+        """Delete a stored backtest: the row first, then its files."""
+        row = self.catalog.results.get(id)
+        self.catalog.results.delete(row.id)
+        shutil.rmtree(self.config.results / row.id, ignore_errors=True)
+
+    # ---- runs
+
+    def run(self, template: str, *, timeout: float | None = None, **parameters: Any) -> Run:
+        """Run a template of notebooks/templates with these parameters and keep all that came of it.
+
+        Raises
+        ------
+        BadParameter, UnknownName
+            Before anything starts.
+        RunFailed
+            Afterwards; the partial notebook, the page and the manifest say why.
+        """
+        from tapebook.runs import run
+
+        with progress(f"running {template}") as report:
+            return run(self.config, template, parameters, timeout=timeout, progress=report)
+
+
+def _names(symbols: str | Sequence[str]) -> list[str]:
+    """Read "AAPL, MSFT" or ["AAPL", "MSFT"]; the order is kept, an empty name is refused."""
+    names = symbols.split(",") if isinstance(symbols, str) else list(symbols)
+    names = [name.strip() for name in names]
+    if "" in names:
+        raise BadParameter("symbols", symbols, "names such as 'AAPL' or 'AAPL,MSFT'")
+    return names

@@ -1,0 +1,122 @@
+"""Fixtures that many tests share: a desk with the sample loaded, and a real PostgreSQL server."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+NOTHING_SKIPPED = "TAPEBOOK_NOTHING_SKIPPED"
+
+
+def skip_or_fail(what):
+    """Skip with what to install; on CI, which has everything, fail."""
+    if os.environ.get(NOTHING_SKIPPED):
+        pytest.fail(f"nothing may be skipped here: {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of a Chromium that playwright can drive."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return found or skip_or_fail("install Chromium (Debian: apt install chromium) for the browser tests")
+
+
+def once(tmp_path_factory, name, make):
+    """Make a folder once for all of pytest-xdist's workers."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if os.environ.get("PYTEST_XDIST_WORKER") else root
+    folder = root / name
+    with FileLock(root / f"{name}.lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            make(folder)
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_master(tmp_path_factory):
+    """A desk's folder with the sample ingested: copy it, do not write to it."""
+
+    def make(folder):
+        from tapebook import Desk
+
+        (folder / "tapebook.toml").touch()
+        with Desk.open(folder) as desk:
+            desk.ingest("sample")
+
+    return once(tmp_path_factory, "sample-desk", make)
+
+
+@pytest.fixture
+def sample_home(sample_master, tmp_path):
+    """A desk's folder of this test's own, with the sample ingested."""
+    home = tmp_path / "desk"
+    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
+    return home
+
+
+@pytest.fixture
+def sample_desk(sample_home):
+    from tapebook import Desk
+
+    with Desk.open(sample_home) as desk:
+        yield desk
+
+
+def postgres_binaries():
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    if found:
+        return found[-1]
+    initdb = shutil.which("initdb")
+    return Path(initdb).parent if initdb else None
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory):
+    """A PostgreSQL server of this session's own: (host, port, user)."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        skip_or_fail("install PostgreSQL (Debian: apt install postgresql) for the team storage tests")
+    root = os.geteuid() == 0
+    account = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
+    folder = tmp_path_factory.mktemp("postgres")
+    if root:  # the server refuses to run as root
+        for parent in [folder, *folder.parents][:4]:
+            if parent != Path("/tmp"):
+                parent.chmod(0o755)
+        shutil.chown(folder, account)
+    prefix = ["runuser", "-u", account, "--"] if root else []
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def call(program, *args):
+        subprocess.run([*prefix, str(binaries / program), *args], check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    call("initdb", "-D", str(folder / "db"), "-A", "trust", "-U", "tapebook", "--no-sync")
+    options = f"-p {port} -k {folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"
+    call("pg_ctl", "-D", str(folder / "db"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    yield "127.0.0.1", port, "tapebook"
+    call("pg_ctl", "-D", str(folder / "db"), "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgres_url(postgres_server):
+    """URL of a fresh, empty database."""
+    from uuid import uuid4
+
+    import psycopg
+
+    host, port, user = postgres_server
+    name = f"t{uuid4().hex[:12]}"
+    with psycopg.connect(f"postgresql://{user}@{host}:{port}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"postgresql://{user}@{host}:{port}/{name}"
