@@ -99,7 +99,9 @@ def postgres_server(tmp_path_factory):
         port = probe.getsockname()[1]
 
     def call(program, *args):
-        subprocess.run([*prefix, str(binaries / program), *args], check=True, cwd="/", stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [*prefix, str(binaries / program), *args], check=True, cwd="/", stdout=subprocess.DEVNULL
+        )
 
     call("initdb", "-D", str(folder / "db"), "-A", "trust", "-U", "tapebook", "--no-sync")
     options = f"-p {port} -k {folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"

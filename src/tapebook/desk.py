@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapebook.config import Config
@@ -172,7 +173,12 @@ class Desk:
         return self.lake.quality(None if symbols is None else _names(symbols), asof=self._asof(asof))
 
     def sql(
-        self, query: str, *, out: Literal["pandas", "polars"] = "pandas", asof: AsOf = None, parameters: Any = ()
+        self,
+        query: str,
+        *,
+        out: Literal["pandas", "polars"] = "pandas",
+        asof: AsOf = None,
+        parameters: Any = (),
     ) -> pd.DataFrame | pl.DataFrame:
         """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality. Read-only."""
         answer: pd.DataFrame | pl.DataFrame = self.lake.sql(
@@ -232,6 +238,7 @@ class Desk:
         BadParameter, UnknownName
             Before anything is computed, naming the parameter, what was expected and the near name.
         """
+        from tapebook.data.panel import Bars
         from tapebook.strategy import Rules
         from tapebook.strategy.backtest import run_backtest
 
@@ -239,7 +246,7 @@ class Desk:
         ruled = {name: settings.pop(name) for name in [f.name for f in fields(Rules)] if name in settings}
         rules = replace(rules or Rules(), **ruled)
         params = found.check(settings)
-        panel = bars if not isinstance(bars, (str, list, tuple)) else self.bars(bars)
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
         result = run_backtest(
             found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)
         )
@@ -248,12 +255,14 @@ class Desk:
     def _benchmark(self, benchmark: str | pd.Series | None, bars: Bars) -> pd.Series | str | None:
         if not isinstance(benchmark, str) or benchmark in bars.symbols:
             return benchmark
-        closes = self.bars(benchmark, end=bars.index[-1], freq=str(bars.freq), adjust=bars.adjust).close[benchmark]
+        closes = self.bars(benchmark, end=bars.index[-1], freq=str(bars.freq), adjust=bars.adjust).close[
+            benchmark
+        ]
         return closes.rename(benchmark)
 
     def save(self, result: Backtest, *, note: str = "") -> Backtest:
         """Keep a backtest in the catalogue: its files first, then the row that names them."""
-        saved = result.named()
+        saved = result.named(*_stamp())
         folder = self.config.results / str(saved.id)
         staging = folder.with_name(folder.name + ".part")
         saved.write(staging)
@@ -296,6 +305,49 @@ class Desk:
 
         with progress(f"running {template}") as report:
             return run(self.config, template, parameters, timeout=timeout, progress=report)
+
+    def runs(self, **filters: Any) -> pd.DataFrame:
+        """List runs, newest first (`template=`, `strategy=`, `symbol=`, `outcome=`, `limit=`)."""
+        from tapebook.runs import listing
+
+        return listing(self.config, **filters)
+
+    def load_run(self, id: str) -> Run:
+        """Read a run's record back."""
+        from tapebook.runs import load
+
+        return load(self.config, id)
+
+    def rerun(self, id: str, *, timeout: float | None = None) -> Run:
+        """Run again what `id` ran: same snapshot, parameters and seed; the same metrics to the last bit."""
+        from tapebook.runs import rerun
+
+        with progress(f"running {id} again") as report:
+            return rerun(self.config, id, timeout=timeout, progress=report)
+
+    def diff_runs(self, a: str, b: str) -> pd.DataFrame:
+        """Compare two runs: section, name, a, b, same; parameters, data, code, packages, metrics."""
+        from tapebook.runs import diff
+
+        return diff(self.config, a, b)
+
+    def delete_run(self, id: str) -> None:
+        """Delete a run: its row, then its folder."""
+        from tapebook.runs import delete
+
+        delete(self.config, id)
+
+    def same_run(self, template: str, parameters: Mapping[str, Any]) -> Run | None:
+        """Find a run that succeeded with this very template, parameters, data and code."""
+        from tapebook.runs import same_run
+
+        return same_run(self.config, template, parameters)
+
+
+def _stamp() -> tuple[str, str]:
+    """Return an id for a result and the time that it is made of."""
+    now = datetime.now(UTC)
+    return f"bt-{now:%Y%m%d-%H%M%S}-{token_hex(2)}", now.isoformat(timespec="seconds")
 
 
 def _names(symbols: str | Sequence[str]) -> list[str]:

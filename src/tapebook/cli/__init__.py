@@ -28,7 +28,11 @@ class Door(click.Group):
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="tapebook")
-@click.option("--home", type=click.Path(file_okay=False), help="The desk's folder [default: where tapebook.toml is, or here].")
+@click.option(
+    "--home",
+    type=click.Path(file_okay=False),
+    help="The desk's folder [default: where tapebook.toml is, or here].",
+)
 @click.pass_context
 def main(ctx: click.Context, home: str | None) -> None:
     """Research for trading in notebooks: honest, traceable, fast.

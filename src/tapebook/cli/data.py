@@ -26,12 +26,21 @@ def spanned(command):  # type: ignore[no-untyped-def]
 @spanned
 @click.option("--freq", default="1d", show_default=True, help="Length of a bar: 1m … 24h, 1d, 1w, 1mo.")
 @click.option("--path", help="files: a file, a folder, or a pattern such as 'prices/*.csv.gz'.")
-@click.option("--column", "columns", multiple=True, callback=pairs, metavar="FIELD=HEADER", help="files: which header holds a field; may be repeated.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    callback=pairs,
+    metavar="FIELD=HEADER",
+    help="files: which header holds a field; may be repeated.",
+)
 @click.option("--tz", help="files: time zone of stamps that name none, such as America/New_York.")
 @click.option("--calendar", help="files: the exchange's calendar, such as XNYS, XLON or 24/7.")
 @click.option("--dayfirst/--monthfirst", default=None, help="files: how to read 03/04/2013.")
 @click.option("--dry-run", is_flag=True, help="Fetch and judge; write nothing.")
-@click.option("--quarantine", is_flag=True, help="Let good rows land and put broken ones aside, in data/quarantine/.")
+@click.option(
+    "--quarantine", is_flag=True, help="Let good rows land and put broken ones aside, in data/quarantine/."
+)
 @click.option("--force", is_flag=True, help="Store bars that the quality checks call severely wrong.")
 @as_json
 def ingest(source: str, symbols: tuple[str, ...], json_: bool, **options: object) -> None:
@@ -41,7 +50,9 @@ def ingest(source: str, symbols: tuple[str, ...], json_: bool, **options: object
     tapebook ingest sample
     tapebook ingest files --path prices/ --tz America/New_York --column close=Last
     """
-    given = {name: value for name, value in options.items() if value not in (None, {}, False) or name == "dayfirst"}
+    given = {
+        name: value for name, value in options.items() if value not in (None, {}, False) or name == "dayfirst"
+    }
     if given.get("dayfirst") is None:
         given.pop("dayfirst", None)
     with open_desk() as desk:

@@ -33,7 +33,9 @@ def demo() -> None:
     click.echo("\nreports (open in any browser, no internet needed):")
     for run in runs.values():
         click.echo(f"  {link(run.html)}")
-    click.echo("\nnext:\n  make lab          explore in JupyterLab: start with tour/01\n  make dashboards   see the reports in a browser")
+    click.echo(
+        "\nnext:\n  make lab          explore in JupyterLab: start with tour/01\n  make dashboards   see the reports in a browser"
+    )
 
 
 def _once(desk: Desk, template: str, parameters: dict[str, str]) -> Run:

@@ -28,7 +28,9 @@ def open_desk() -> Desk:
     return Desk.open(context.find_root().obj)
 
 
-def show(rows: pd.DataFrame | Sequence[Mapping[str, Any]], json_: bool, *, empty: str = "nothing yet") -> None:
+def show(
+    rows: pd.DataFrame | Sequence[Mapping[str, Any]], json_: bool, *, empty: str = "nothing yet"
+) -> None:
     """Print rows as a table, or as a JSON list of objects; an empty table says what to do next."""
     records: list[Mapping[str, Any]] = (
         list(rows) if isinstance(rows, Sequence) else rows.reset_index(drop=True).to_dict("records")  # type: ignore[arg-type]
@@ -67,7 +69,10 @@ def _table(records: Sequence[Mapping[str, Any]]) -> str:
     widths = [max(len(head), *(len(row[i]) for row in body)) for i, head in enumerate(heads)]
 
     def line(row: Sequence[str]) -> str:
-        cells = (text.rjust(w) if right else text.ljust(w) for text, w, right in zip(row, widths, numeric, strict=True))
+        cells = (
+            text.rjust(w) if right else text.ljust(w)
+            for text, w, right in zip(row, widths, numeric, strict=True)
+        )
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(heads), line(["─" * w for w in widths]), *map(line, body)])
@@ -85,7 +90,9 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     if isinstance(value, (date, datetime)):
-        text = value.isoformat(sep=" ", timespec="seconds") if isinstance(value, datetime) else value.isoformat()
+        text = (
+            value.isoformat(sep=" ", timespec="seconds") if isinstance(value, datetime) else value.isoformat()
+        )
         return None if text == "NaT" else text.replace(" 00:00:00+00:00", "").replace("+00:00", "Z")
     return str(value)
 

@@ -12,7 +12,15 @@ from tapebook.cli.output import as_json, confirmed, dump, link, open_desk, pairs
 
 @click.command()
 @click.argument("template")
-@click.option("-p", "--parameter", "parameters", multiple=True, callback=pairs, metavar="NAME=VALUE", help="A parameter of the template; may be repeated.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="A parameter of the template; may be repeated.",
+)
 @click.option("--timeout", type=float, help="Seconds that the whole run may take.")
 @as_json
 def run(template: str, parameters: dict[str, str], timeout: float | None, json_: bool) -> None:
@@ -78,10 +86,16 @@ def show_(id: str, json_: bool) -> None:
         click.echo(dump(found.manifest | {"metrics": found.metrics}))
         return
     packages = found.manifest.get("packages") or {}
-    rows = {k: v for k, v in found.manifest.items() if k != "packages"} | {"packages": f"{len(packages)} (see --json)"}
+    rows = {k: v for k, v in found.manifest.items() if k != "packages"} | {
+        "packages": f"{len(packages)} (see --json)"
+    }
     show([{"": name, "value": value} for name, value in rows.items()], False)
     click.echo()
-    show([{"metric": name, **metric} for name, metric in found.metrics.items()], False, empty="no metrics recorded")
+    show(
+        [{"metric": name, **metric} for name, metric in found.metrics.items()],
+        False,
+        empty="no metrics recorded",
+    )
 
 
 @runs.command("open")

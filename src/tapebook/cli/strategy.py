@@ -81,7 +81,14 @@ def _options(words: tuple[str, ...]) -> dict[str, str]:
 @click.option("--no-save", is_flag=True, help="Do not keep the result in the catalogue.")
 @as_json
 def backtest(
-    name: str, words: tuple[str, ...], note: str, no_save: bool, benchmark: str | None, adjust: str, json_: bool, **span: Any
+    name: str,
+    words: tuple[str, ...],
+    note: str,
+    no_save: bool,
+    benchmark: str | None,
+    adjust: str,
+    json_: bool,
+    **span: Any,
 ) -> None:
     """Trade STRATEGY on past bars of SYMBOLs and print what came of it.
 
@@ -103,14 +110,19 @@ def backtest(
     params = found.parse(said)
     with open_desk() as desk:
         bars = desk.bars(symbols or None, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
-        result = desk.backtest(found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params)
+        result = desk.backtest(
+            found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params
+        )
     if json_:
         click.echo(dump(result.record()))
         return
     click.echo(repr(result))
     show(result.metrics.frame(), False)
     if result.id:
-        click.echo(f"\nkept as {result.id}: `tapebook results show {result.id}`, or Desk.load({result.id!r})", err=True)
+        click.echo(
+            f"\nkept as {result.id}: `tapebook results show {result.id}`, or Desk.load({result.id!r})",
+            err=True,
+        )
 
 
 @click.group()
