@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tapebook.config import Config
 from tapebook.errors import BadParameter
@@ -172,6 +172,14 @@ class Desk:
         """Return the stored findings of the quality checks, one row a finding."""
         return self.lake.quality(None if symbols is None else _names(symbols), asof=self._asof(asof))
 
+    @overload
+    def sql(
+        self, query: str, *, out: Literal["pandas"] = ..., asof: AsOf = ..., parameters: Any = ...
+    ) -> pd.DataFrame: ...
+    @overload
+    def sql(
+        self, query: str, *, out: Literal["polars"], asof: AsOf = ..., parameters: Any = ...
+    ) -> pl.DataFrame: ...
     def sql(
         self,
         query: str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, pairs, show, yes
@@ -13,7 +15,7 @@ span = [
 EMPTY = "the lake is empty: try `tapebook ingest sample`"
 
 
-def spanned(command):  # type: ignore[no-untyped-def]
+def spanned(command: Callable[..., None]) -> Callable[..., None]:
     """Add --start and --end."""
     for option in reversed(span):
         command = option(command)

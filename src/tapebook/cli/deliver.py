@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tapebook.runs import Run
 
 SYMBOLS = "AAPL,GOOG,IBM,MSFT"  # FB's eight months are too short to share a portfolio's history
-REPORTS = {
+REPORTS: dict[str, dict[str, Any]] = {
     "backtest": {"strategy": "sma_cross", "symbols": "AAPL"},
     "portfolio": {"strategy": "momentum", "symbols": SYMBOLS},
 }
@@ -33,12 +33,12 @@ def demo() -> None:
     click.echo("\nreports (open in any browser, no internet needed):")
     for run in runs.values():
         click.echo(f"  {link(run.html)}")
-    click.echo(
-        "\nnext:\n  make lab          explore in JupyterLab: start with tour/01\n  make dashboards   see the reports in a browser"
-    )
+    click.echo("\nnext:")
+    click.echo("  make lab          explore in JupyterLab: start with tour/01")
+    click.echo("  make dashboards   see the reports in a browser")
 
 
-def _once(desk: Desk, template: str, parameters: dict[str, str]) -> Run:
+def _once(desk: Desk, template: str, parameters: dict[str, Any]) -> Run:
     """Run the report unless the same one, on the same data and template, is there already."""
     found = desk.same_run(template, parameters)
     if found is None:

@@ -32,15 +32,20 @@ def show(
     rows: pd.DataFrame | Sequence[Mapping[str, Any]], json_: bool, *, empty: str = "nothing yet"
 ) -> None:
     """Print rows as a table, or as a JSON list of objects; an empty table says what to do next."""
-    records: list[Mapping[str, Any]] = (
-        list(rows) if isinstance(rows, Sequence) else rows.reset_index(drop=True).to_dict("records")  # type: ignore[arg-type]
-    )
+    records = _records(rows)
     if json_:
         click.echo(dump(records))
     elif not records:
         click.echo(empty, err=True)
     else:
         click.echo(_table(records))
+
+
+def _records(rows: pd.DataFrame | Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One mapping a row; a frame's index counts when it has a name."""
+    if isinstance(rows, Sequence):
+        return list(rows)
+    return [dict(row) for row in rows.reset_index(drop=rows.index.name is None).to_dict("records")]  # type: ignore[arg-type]
 
 
 def dump(value: object) -> str:
@@ -108,6 +113,12 @@ def pairs(ctx: click.Context, param: click.Parameter, said: Sequence[str]) -> di
             raise click.BadParameter(f"{name} is given twice: {read[name]!r} and {value!r}", ctx, param)
         read[name] = value
     return read
+
+
+def each(act: Callable[[str], object], names: Sequence[str]) -> None:
+    """Do it for each, in this order."""
+    for name in names:
+        act(name)
 
 
 def confirmed(question: str, yes: bool, act: Callable[[], object]) -> None:

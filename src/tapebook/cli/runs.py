@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, link, open_desk, pairs, show, yes
+from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk, pairs, show, yes
 
 
 @click.command()
@@ -139,7 +139,7 @@ def diff(a: str, b: str, all_: bool, json_: bool) -> None:
 def delete(ids: tuple[str, ...], yes: bool) -> None:
     """Delete runs and their folders."""
     with open_desk() as desk:
-        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: [desk.delete_run(id) for id in ids])
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_run, ids))
 
 
 COMMANDS = [run, templates, runs]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, open_desk, show, yes
+from tapebook.cli.output import as_json, confirmed, dump, each, open_desk, show, yes
 
 
 @click.group()
@@ -117,7 +117,7 @@ def backtest(
         click.echo(dump(result.record()))
         return
     click.echo(repr(result))
-    show(result.metrics.frame(), False)
+    show(result.metrics.frame()[["shown", "convention"]], False)
     if result.id:
         click.echo(
             f"\nkept as {result.id}: `tapebook results show {result.id}`, or Desk.load({result.id!r})",
@@ -153,7 +153,7 @@ def results_show(id: str, json_: bool) -> None:
         click.echo(dump(result.record()))
     else:
         click.echo(repr(result))
-        show(result.metrics.frame(), False)
+        show(result.metrics.frame()[["shown", "convention"]], False)
 
 
 @results.command("delete")
@@ -162,7 +162,7 @@ def results_show(id: str, json_: bool) -> None:
 def results_delete(ids: tuple[str, ...], yes: bool) -> None:
     """Delete stored backtests."""
     with open_desk() as desk:
-        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: [desk.delete_result(id) for id in ids])
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
 
 
 COMMANDS = [strategy, backtest, results]

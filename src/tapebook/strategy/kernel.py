@@ -1,3 +1,5 @@
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
+# (numba reads the types from the arguments; annotations here would say less than the shapes below)
 """The simulator's inner loop: one account, bar after bar, compiled once and cached on disk.
 
 Arrays are (N, T), symbols by bars, so that one symbol's history lies in one piece. Everything is

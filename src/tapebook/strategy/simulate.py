@@ -80,7 +80,7 @@ def simulate(
     answers = []
     for pot in pots:
         part = [block[pot] for block in (*prices, flags, weights, risk)]
-        answers.append(account(*part, numbers, sizing, rules.same_close))
+        answers.append(account(*part, numbers, sizing, rules.same_close))  # type: ignore[call-arg]
     return _gathered(answers, rules.cash)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tapebook.schema import Frequency
 from tapebook.strategy.figures import MARK
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ def trade_frame(table: np.ndarray, bars: Bars) -> pd.DataFrame:
     )
 
 
-def _names(bars: Bars, columns: np.ndarray) -> pd.api.extensions.ExtensionArray:
-    return pd.array(np.array(bars.symbols, dtype=object)[columns.astype(int)], dtype="str")
+def _names(bars: Bars, columns: np.ndarray) -> pd.Series:
+    return pd.Series(np.array(bars.symbols, dtype=object)[columns.astype(int)], dtype="str")
 
 
-def _reasons(codes: np.ndarray) -> pd.api.extensions.ExtensionArray:
-    return pd.array(np.array(REASONS, dtype=object)[codes.astype(int)], dtype="str")
+def _reasons(codes: np.ndarray) -> pd.Series:
+    return pd.Series(np.array(REASONS, dtype=object)[codes.astype(int)], dtype="str")
 
 
 def describe(bt: Backtest) -> str:
@@ -90,7 +91,7 @@ def describe_html(bt: Backtest) -> str:
 def _lines(bt: Backtest) -> list[str]:
     params = ", ".join(f"{name}={value}" for name, value in bt.params.items())
     symbols = ", ".join(bt.symbols[:6]) + (f" and {len(bt.symbols) - 6} more" if len(bt.symbols) > 6 else "")
-    form = "%Y-%m-%d" if (bt.equity.index == bt.equity.index.normalize()).all() else "%Y-%m-%d %H:%M"
+    form = "%Y-%m-%d" if not Frequency.parse(bt.freq).intraday else "%Y-%m-%d %H:%M"
     span = " to ".join(bt.equity.index[i].strftime(form) for i in (0, -1))
     data = "" if bt.snapshot is None else f", snapshot {bt.snapshot}"
     lines = [f"{bt.strategy}({params}) on {symbols}", f"  {len(bt.equity):,} bars of {bt.freq}, {span}{data}"]
