@@ -42,6 +42,7 @@ TABLES = {
 _SETTINGS = """
 SET TimeZone = 'UTC';
 SET autoinstall_known_extensions = false;
+SET python_enable_replacements = false;
 SET ducklake_default_data_inlining_row_limit = 0;
 SET ducklake_retry_wait_ms = 10;
 SET ducklake_max_retry_count = 100;
@@ -68,11 +69,17 @@ class Store:
         self._connection: DuckDBPyConnection | None = None
         self._pid = 0
 
-    def cursor(self) -> DuckDBPyConnection:
-        """Return a cursor on the open lake; close it after use (`contextlib.closing`)."""
+    def reading(self) -> DuckDBPyConnection:
+        """Return a cursor on the open lake; close it after use (`contextlib.closing`).
+
+        Raises NoData if there is no lake yet: a reader creates nothing.
+        """
+        return self._cursor(create=False)
+
+    def _cursor(self, *, create: bool) -> DuckDBPyConnection:
         with self._mutex:
             if self._connection is None or self._pid != os.getpid():
-                self._connection, self._pid = self._open(), os.getpid()
+                self._connection, self._pid = self._open(create), os.getpid()
             return self._connection.cursor()
 
     def close(self) -> None:
@@ -83,15 +90,24 @@ class Store:
             self._connection = None
 
     @contextmanager
+    def alone(self) -> Iterator[DuckDBPyConnection]:
+        """Hold the writers' lock and a cursor without a transaction, for what tidies up the files."""
+        self._may_write()
+        with closing(self._cursor(create=True)) as cursor, self.lock():
+            yield cursor
+
+    def _may_write(self) -> None:
+        if self.read_only:
+            raise TapebookError("this lake was opened read-only: open it with read_only=False to write")
+
+    @contextmanager
     def writing(self, note: str = "") -> Iterator[Transaction]:
         """Hold the writers' lock and one transaction: kept at the end if it changed anything.
 
         `note` is stored with the snapshot. An error undoes everything and is raised on.
         """
-        if self.read_only:
-            raise TapebookError("this lake was opened read-only: open it with read_only=False to write")
-        cursor = self.cursor()
-        with closing(cursor), self.lock():
+        self._may_write()
+        with closing(self._cursor(create=True)) as cursor, self.lock():
             cursor.execute("BEGIN")
             try:
                 transaction = Transaction(cursor)
@@ -126,13 +142,15 @@ class Store:
 
     # ---- opening
 
-    def _open(self) -> DuckDBPyConnection:
+    def _open(self, create: bool) -> DuckDBPyConnection:
+        if not create and not self.exists():
+            raise NoData(EMPTY)
         connection = connect(self.config.embedded)
-        if self._exists():
+        if self.exists():
             self._attach(connection, create=False)
             if set(TABLES) <= _tables(connection):
                 return connection
-        if self.read_only:
+        if not create:
             connection.close()
             raise NoData(EMPTY)
         with self.lock():
@@ -142,7 +160,8 @@ class Store:
             _create_tables(connection)
         return connection
 
-    def _exists(self) -> bool:
+    def exists(self) -> bool:
+        """Say whether there is a catalogue; nothing is created."""
         if self.config.embedded:
             return self.catalogue.is_file() and self.catalogue.stat().st_size > 0
         from tapebook.data.store_lock import postgres_has
@@ -173,8 +192,14 @@ class Store:
             connection.execute(f"ATTACH {quoted(f'ducklake:{where}')} AS {NAME} ({', '.join(options)})")
         except duckdb.Error as error:
             connection.close()
-            told = str(error).replace(self.dsn, "the database of `database=`") if not self.config.embedded else error
-            raise ConfigError(f"cannot open the lake at {self.catalogue if self.config.embedded else 'PostgreSQL'}: {told}") from None
+            told = (
+                str(error).replace(self.dsn, "the database of `database=`")
+                if not self.config.embedded
+                else error
+            )
+            raise ConfigError(
+                f"cannot open the lake at {self.catalogue if self.config.embedded else 'PostgreSQL'}: {told}"
+            ) from None
 
 
 def newest(cursor: DuckDBPyConnection) -> int:
@@ -213,7 +238,9 @@ def _load(connection: DuckDBPyConnection, extension: str) -> None:
 
 
 def _tables(connection: DuckDBPyConnection) -> set[str]:
-    found = connection.execute(f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{NAME}'").fetchall()
+    found = connection.execute(
+        f"SELECT table_name FROM duckdb_tables() WHERE database_name = '{NAME}'"
+    ).fetchall()
     return {name for (name,) in found}
 
 

@@ -21,6 +21,19 @@ def columns(table: str) -> dict[str, str]:
     return dict(part.split() for part in TABLES[table].split(", "))  # type: ignore[misc]
 
 
+def nothing(table: str) -> pa.Table:
+    """Return a table of the lake without a row."""
+    import pyarrow as pa
+
+    return pa.table({name: pa.array([], _arrow(kind)) for name, kind in columns(table).items()})
+
+
+def _arrow(kind: str) -> pa.DataType:
+    import pyarrow as pa
+
+    return {"VARCHAR": pa.string(), "DOUBLE": pa.float64(), "TIMESTAMPTZ": pa.timestamp("us", "UTC")}[kind]
+
+
 def tidy(table: str, frame: Any) -> pa.Table:
     """Return `frame` as a pyarrow table with exactly the columns of `table`; NaN becomes null.
 
@@ -33,6 +46,8 @@ def tidy(table: str, frame: Any) -> pa.Table:
     import pyarrow as pa
 
     given = as_arrow(frame)
+    if not given.num_columns:
+        return nothing(table)
     wanted = columns(table)
     if set(given.column_names) != set(wanted):
         raise BadInput(_columns_told(table, given.column_names, list(wanted)))
@@ -43,13 +58,17 @@ def tidy(table: str, frame: Any) -> pa.Table:
         _check_keys(table, rows)
     if table == "bars" and rows.num_rows:
         _check_dates(rows)
+    if table == "actions":
+        _check_not_negative(rows)
     return rows
 
 
 def _columns_told(table: str, got: list[str], wanted: list[str]) -> str:
     missing = [name for name in wanted if name not in got]
     unknown = [name for name in got if name not in wanted]
-    told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(unknown)}"] * bool(unknown)
+    told = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has the unknown {', '.join(unknown)}"] * bool(
+        unknown
+    )
     return f"the frame of {table} {' and '.join(told)}: expected exactly the columns {', '.join(wanted)}"
 
 
@@ -59,7 +78,7 @@ def _cast(table: str, name: str, kind: str, column: pa.ChunkedArray) -> pa.Chunk
 
     if kind == "TIMESTAMPTZ" and pa.types.is_timestamp(column.type) and column.type.tz is None:
         raise BadInput(f'{table}.{name} has no time zone: expected UTC; try .dt.tz_localize("UTC")')
-    target = {"VARCHAR": pa.string(), "DOUBLE": pa.float64(), "TIMESTAMPTZ": pa.timestamp("us", "UTC")}[kind]
+    target = _arrow(kind)
     try:
         cast = column.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -75,7 +94,9 @@ def _check_finite(table: str, name: str, column: pa.ChunkedArray) -> None:
 
     bad = pc.index(pc.is_inf(column), True).as_py()
     if bad >= 0:
-        raise BadInput(f"{table}.{name} is {column[bad].as_py()} in row {bad}: expected a finite number, NaN or null")
+        raise BadInput(
+            f"{table}.{name} is {column[bad].as_py()} in row {bad}: expected a finite number, NaN or null"
+        )
 
 
 def _frequencies(rows: pa.Table) -> pa.Table:
@@ -101,7 +122,9 @@ def _check_keys(table: str, rows: pa.Table) -> None:
     if counts.num_rows < rows.num_rows:
         twice = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, 1).to_pylist()[0]
         told = " ".join(str(twice[key]) for key in keys)
-        raise BadInput(f"{table} has {told} {twice['count_all']} times: expected at most one row for each {', '.join(keys)}")
+        raise BadInput(
+            f"{table} has {told} {twice['count_all']} times: expected at most one row for each {', '.join(keys)}"
+        )
 
 
 def _check_dates(rows: pa.Table) -> None:
@@ -121,3 +144,17 @@ def _check_dates(rows: pa.Table) -> None:
             f"bars has {row['symbol']} {row['freq']} at {row['ts']} (row {bad[0]}): "
             "expected the session's date at 00:00 UTC for bars of a day or longer"
         )
+
+
+def _check_not_negative(rows: pa.Table) -> None:
+    """A split of 0 or a dividend of 0 says that there is none."""
+    import pyarrow.compute as pc
+
+    for name in ("split", "dividend"):
+        bad = pc.index(pc.less(rows.column(name), 0), True).as_py()
+        if bad >= 0:
+            row = rows.slice(bad, 1).to_pylist()[0]
+            raise BadInput(
+                f"actions.{name} is {row[name]} for {row['symbol']} on {row['ts']:%Y-%m-%d} (row {bad}): "
+                "expected 0 or more"
+            )

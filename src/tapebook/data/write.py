@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data.store import NAME, TABLES, Store, Transaction, quoted
-from tapebook.data.tidy import tidy
+from tapebook.data.store import EMPTY, NAME, Store, Transaction, quoted
+from tapebook.data.tidy import KEYS, nothing, tidy
+from tapebook.data.when import When, first_moment, last_moment
+from tapebook.errors import NoData, UnknownName
+from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-KEYS = {"bars": ("symbol", "freq", "ts"), "actions": ("symbol", "ts"), "instruments": ("symbol",)}
 MANY = 1_000
 """Symbols up to which naming them lets DuckDB skip files and row groups."""
 
@@ -41,7 +43,7 @@ class Written:
 def write(store: Store, frames: dict[str, Any], note: str) -> Written:
     """Write the given tables in one transaction; see `Lake.write`."""
     tables = {name: tidy(name, frame) for name, frame in frames.items() if frame is not None}
-    bars = tables["bars"]
+    bars = tables.setdefault("bars", nothing("bars"))
     symbols = tuple(sorted(set(bars.column("symbol").unique().to_pylist())))
     with store.writing(note) as work:
         added, changed, unchanged = _upsert(work, "bars", bars)
@@ -96,7 +98,11 @@ def _near(rows: pa.Table, prefix: str = "") -> str:
     """A condition that holds for every stored row with one of these keys, and for few others."""
     import pyarrow.compute as pc
 
-    told = [among(f"{prefix}{name}", rows.column(name).unique().to_pylist()) for name in ("symbol", "freq") if name in rows.column_names]
+    told = [
+        among(f"{prefix}{name}", rows.column(name).unique().to_pylist())
+        for name in ("symbol", "freq")
+        if name in rows.column_names
+    ]
     if "ts" in rows.column_names:
         span = pc.min_max(rows.column("ts")).as_py()
         told.append(f"{prefix}ts BETWEEN {quoted(str(span['min']))} AND {quoted(str(span['max']))}")
@@ -115,12 +121,13 @@ def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Se
     import pyarrow as pa
 
     known = {name for (name,) in cursor.execute(f"SELECT symbol FROM {NAME}.instruments").fetchall()}
-    empty = tidy("instruments", pa.table({name: pa.array([], pa.string()) for name in _columns("instruments")}))
-    given = given if given is not None else empty
+    given = given if given is not None else nothing("instruments")
     known |= set(given.column("symbol").to_pylist())
     new = [name for name in symbols if name not in known]
     plain = {"symbol": new, "calendar": ["24/7"] * len(new), "name": new}
-    blank = pa.table({name: pa.array(plain.get(name, [""] * len(new)), pa.string()) for name in given.column_names})
+    blank = pa.table(
+        {name: pa.array(plain.get(name, [""] * len(new)), pa.string()) for name in given.column_names}
+    )
     return pa.concat_tables([given.cast(blank.schema), blank])
 
 
@@ -135,12 +142,49 @@ def _replace_quality(work: Transaction, findings: pa.Table, bars: pa.Table) -> N
     stored = f"SELECT q.* FROM {NAME}.quality q SEMI JOIN judged USING (symbol, freq)"
     query = f"SELECT 1 FROM (({stored} EXCEPT ALL FROM findings) UNION ALL (FROM findings EXCEPT ALL {stored})) LIMIT 1"
     if cursor.execute(query).fetchone():
-        cursor.execute(f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq")
+        cursor.execute(
+            f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq"
+        )
         cursor.execute(f"INSERT INTO {NAME}.quality SELECT * FROM findings ORDER BY symbol, ts")
         work.changed = True
     cursor.unregister("findings")
     cursor.unregister("judged")
 
 
-def _columns(table: str) -> list[str]:
-    return [part.split()[0] for part in TABLES[table].split(", ")]
+def delete(
+    store: Store, symbols: Sequence[str], freq: Frequency | None, start: When, end: When, note: str
+) -> Written:
+    """Delete bars, and what belongs to bars that are all gone; see `Lake.delete`."""
+    if not store.exists():
+        raise UnknownName("symbol", symbols[0], (), "The lake is empty.") if symbols else NoData(EMPTY)
+    first, last = first_moment(start, "start"), last_moment(end, "end")
+    told = [f"symbol IN ({', '.join(quoted(name) for name in symbols)})"]
+    told += [f"freq = '{freq}'"] if freq is not None else []
+    told += [f"ts >= '{first}'"] if first is not None else []
+    told += [f"ts <= '{last}'"] if last is not None else []
+    with store.writing(note) as work:
+        _refuse_unknown(work.cursor, symbols)
+        removed = _count(work, f"DELETE FROM {NAME}.bars WHERE {' AND '.join(told)}")
+        _count(work, f"DELETE FROM {NAME}.quality WHERE {told[0]} AND {_no_bars('symbol, freq', told[0])}")
+        for table in ("actions", "instruments"):
+            _count(work, f"DELETE FROM {NAME}.{table} WHERE {told[0]} AND {_no_bars('symbol', told[0])}")
+    return Written(work.snapshot, symbols=tuple(symbols), removed=removed)
+
+
+def _no_bars(keys: str, among_these: str) -> str:
+    return f"({keys}) NOT IN (SELECT ({keys}) FROM {NAME}.bars WHERE {among_these})"
+
+
+def _count(work: Transaction, statement: str) -> int:
+    """Run a deletion; say how many rows it took."""
+    row = work.cursor.execute(statement).fetchone()
+    gone = int(row[0]) if row else 0
+    work.changed = work.changed or gone > 0
+    return gone
+
+
+def _refuse_unknown(cursor: DuckDBPyConnection, symbols: Sequence[str]) -> None:
+    known = [name for (name,) in cursor.execute(f"SELECT symbol FROM {NAME}.instruments").fetchall()]
+    for name in symbols:
+        if name not in known:
+            raise UnknownName("symbol", name, known)

@@ -1,0 +1,75 @@
+"""Fewer, larger files: what many small writes leave behind is merged, and old snapshots go."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tapebook.data.store import NAME, TABLES, Store, newest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WORTH = 0.05
+"""Share of a file's rows deleted from which on it is written anew."""
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did: Parquet files and their bytes before and after, snapshots dropped."""
+
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    dropped: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.files_before:,} files, now {self.files_after:,}; {self.bytes_before:,} bytes, now "
+            f"{self.bytes_after:,}; {self.dropped:,} snapshots dropped"
+        )
+
+
+def compact(store: Store, keep: Collection[int]) -> Compacted:
+    """Merge files, drop snapshots, remove files; see `Lake.compact`.
+
+    The writers' lock is held, so no file is of a write in progress: those that no snapshot knows
+    were left by killed writers. A reader whose file goes away asks again (`read.seeing`).
+    """
+    if not store.exists():
+        return Compacted()
+    with store.alone() as cursor:
+        before = _size(cursor)
+        dropped = _expire(cursor, keep)
+        for table in TABLES:
+            cursor.execute(
+                f"CALL ducklake_rewrite_data_files('{NAME}', '{table}', delete_threshold => {WORTH})"
+            )
+        cursor.execute(f"CALL ducklake_merge_adjacent_files('{NAME}')")
+        dropped += _expire(cursor, {*keep, newest(cursor)})
+        for clean in ("cleanup_old_files", "delete_orphaned_files"):
+            cursor.execute(f"CALL ducklake_{clean}('{NAME}', cleanup_all => true)")
+        after = _size(cursor)
+    return Compacted(before[0], after[0], before[1], after[1], dropped)
+
+
+def _expire(cursor: DuckDBPyConnection, keep: Collection[int]) -> int:
+    """Drop all snapshots but the newest and `keep`; return how many."""
+    numbers = [
+        number for (number,) in cursor.execute(f"SELECT snapshot_id FROM {NAME}.snapshots()").fetchall()
+    ]
+    old = sorted(set(numbers) - set(keep) - {max(numbers)})
+    if old:
+        cursor.execute(f"CALL ducklake_expire_snapshots('{NAME}', versions => {old})")
+    return len(old)
+
+
+def _size(cursor: DuckDBPyConnection) -> tuple[int, int]:
+    """Number and bytes of the files that the newest snapshot is made of."""
+    row = cursor.execute(
+        f"SELECT sum(file_count + delete_file_count), sum(file_size_bytes + delete_file_size_bytes) "
+        f"FROM ducklake_table_info('{NAME}')"
+    ).fetchone()
+    return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)

@@ -1,0 +1,99 @@
+"""Bars as wide frames, read from one snapshot of the lake and adjusted as it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tapebook.data import pivot, read
+from tapebook.data.adjust import adjusted, by_calendar, moments
+from tapebook.data.panel import Adjust, Bars
+from tapebook.data.read import View
+from tapebook.data.when import When
+from tapebook.data.write import among
+from tapebook.errors import BadParameter
+from tapebook.schema import Frequency
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def panel(
+    view: View, symbols: Sequence[str] | None, freq: Frequency, start: When, end: When, adjust: Adjust
+) -> Bars:
+    """Read bars; see `Lake.bars`."""
+    if adjust not in ("splits", "total", False):
+        raise BadParameter("adjust", adjust, '"splits", "total" or False')
+    calendars = None if symbols is None else read.calendars(view, symbols)
+    rows = read.long(view, symbols, freq, start, end)
+    if not rows.num_rows:
+        raise read.nothing(view, symbols, freq, start, end)
+    names = (
+        tuple(symbols) if symbols is not None else tuple(sorted(rows.column("symbol").unique().to_pylist()))
+    )
+    calendars = calendars or read.calendars(view, names)
+    stamps, values = pivot.widen(rows, names)
+    if adjust:
+        found = events(view, names, freq, calendars, dividends=adjust == "total")
+        values = adjusted(values, stamps, names, found)
+    index = pd.DatetimeIndex(stamps, name="ts").tz_localize("UTC")
+    return Bars(values, index, names, freq, calendars, view.snapshot, adjust)
+
+
+def events(
+    view: View, symbols: Sequence[str], freq: Frequency, calendars: dict[str, str], *, dividends: bool
+) -> pa.Table:
+    """The actions of these symbols, with the moment and the raw close before: see `adjust.adjusted`."""
+    import pyarrow as pa
+
+    dividend = "dividend" if dividends else "NULL::DOUBLE AS dividend"
+    kept = "split <> 1 OR dividend <> 0" if dividends else "split NOT IN (0, 1)"
+    table = view.arrow(
+        f"SELECT symbol, ts AS moment, split, {dividend}, NULL::DOUBLE AS before "
+        f"FROM {view.table('actions')} WHERE {among('symbol', symbols)} AND ({kept}) ORDER BY symbol, ts"
+    )
+    table = read.only(table, symbols)
+    if freq.intraday and table.num_rows:
+        dates = table.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
+        exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), calendars))
+        table = table.set_column(1, "moment", pa.array(exact).cast(pa.timestamp("us", "UTC")))
+    return _with_closes(view, table, freq) if dividends and table.num_rows else table
+
+
+def _with_closes(view: View, events: pa.Table, freq: Frequency) -> pa.Table:
+    """Fill `before`: the raw close of the last bar before each event, wherever the span ends."""
+    symbols = events.column("symbol").unique().to_pylist()
+    view.cursor.register("events", events)
+    try:
+        return view.arrow(
+            f"SELECT e.symbol, e.moment, e.split, e.dividend, b.close AS before FROM events e ASOF LEFT JOIN "
+            f"(SELECT symbol, ts, close FROM {view.table('bars')} WHERE freq = '{freq}' AND close IS NOT NULL "
+            f"AND {among('symbol', symbols)}) b ON e.symbol = b.symbol AND e.moment > b.ts"
+        )
+    finally:
+        view.cursor.unregister("events")
+
+
+def split_factors(view: View) -> pa.Table:
+    """For the SQL table `adjusted`: symbol, intraday, moment, and the product of the splits from it on."""
+    import pyarrow as pa
+
+    rows = view.cursor.execute(f"SELECT symbol, calendar FROM {view.table('instruments')}").fetchall()
+    calendars: dict[str, str] = dict(rows)
+    splits = view.arrow(f"SELECT symbol, ts, split FROM {view.table('actions')} WHERE split NOT IN (0, 1)")
+    symbols = splits.column("symbol").to_pylist()
+    dates = splits.column("ts").cast(pa.int64()).to_numpy().view("datetime64[us]")
+    exact = np.concatenate([dates, moments(dates, by_calendar(symbols, calendars))])
+    frame = pd.DataFrame(
+        {
+            "symbol": pd.array(symbols * 2, dtype="str"),
+            "intraday": np.repeat([False, True], len(symbols)),
+            "moment": pd.DatetimeIndex(exact, tz="UTC"),
+            "factor": np.tile(splits.column("split").to_numpy(), 2),
+        }
+    ).sort_values(["symbol", "intraday", "moment"], ascending=[True, True, False])
+    frame["factor"] = frame.groupby(["symbol", "intraday"])["factor"].cumprod()
+    return pa.Table.from_pandas(frame, preserve_index=False)

@@ -1,0 +1,167 @@
+"""Questions to the lake: each is answered from one snapshot, whatever is written meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tapebook.data.snapshots import AsOf, resolve
+from tapebook.data.store import NAME, Store
+from tapebook.data.when import When, first_moment, last_moment
+from tapebook.data.write import MANY, among
+from tapebook.errors import NoData, UnknownName
+from tapebook.schema import FIELDS, Frequency
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection
+
+Answer = TypeVar("Answer")
+TRIES = 20
+"""Times that a question is asked again when a compaction took a file away from under it."""
+
+NEXT = "Load it with `tapebook ingest …`."
+
+
+@dataclass(frozen=True)
+class View:
+    """The lake as one snapshot holds it."""
+
+    cursor: DuckDBPyConnection
+    snapshot: int
+
+    def table(self, name: str) -> str:
+        """How a query names a table of the lake."""
+        return f"{NAME}.{name} AT (VERSION => {self.snapshot})"
+
+    def arrow(self, query: str, parameters: Any = ()) -> pa.Table:
+        """Ask in SQL; times come back in UTC."""
+        return in_utc(self.cursor.execute(query, parameters or None).to_arrow_table())
+
+
+def in_utc(table: pa.Table) -> pa.Table:
+    """Name the time zone "UTC": DuckDB says "Etc/UTC"."""
+    import pyarrow as pa
+
+    for at, kind in enumerate(table.schema):
+        if pa.types.is_timestamp(kind.type) and kind.type.tz not in (None, "UTC"):
+            table = table.set_column(at, kind.name, table.column(at).cast(pa.timestamp("us", "UTC")))
+    return table
+
+
+def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
+    """Answer `question` at one snapshot; ask again if its files were merged away meanwhile.
+
+    Raises
+    ------
+    NoData
+        If the lake is empty, or was at `asof`.
+    """
+    import duckdb
+
+    for attempt in range(TRIES):
+        with closing(store.reading()) as cursor:
+            try:
+                return question(View(cursor, resolve(cursor, asof)))
+            except duckdb.Error as error:
+                if attempt == TRIES - 1 or not _moved(error):
+                    raise
+    raise AssertionError  # the last attempt returns or raises
+
+
+def _moved(error: Exception) -> bool:
+    import duckdb
+
+    return isinstance(error, (duckdb.IOException, duckdb.HTTPException)) or "No snapshot found" in str(error)
+
+
+def where(symbols: Sequence[str] | None, freq: Frequency, start: When, end: When) -> str:
+    """Write the condition of a span of bars."""
+    told = [f"freq = '{freq}'"]
+    if symbols is not None:
+        told.append(among("symbol", symbols))
+    first, last = first_moment(start, "start"), last_moment(end, "end")
+    told += [f"ts >= '{first}'"] if first is not None else []
+    told += [f"ts <= '{last}'"] if last is not None else []
+    return " AND ".join(told)
+
+
+def long(view: View, symbols: Sequence[str] | None, freq: Frequency, start: When, end: When) -> pa.Table:
+    """Raw bars, long, in the order in which they are stored."""
+    columns = ", ".join(("symbol", "ts", *FIELDS))
+    table = view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {where(symbols, freq, start, end)}")
+    return table if symbols is None else only(table, symbols)
+
+
+def only(table: pa.Table, symbols: Sequence[str]) -> pa.Table:
+    """Keep the rows of `symbols`: a query does not name them when they are many."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(symbols) <= MANY:
+        return table
+    return table.filter(pc.is_in(table.column("symbol"), pa.array(symbols, table.column("symbol").type)))
+
+
+def calendars(view: View, symbols: Sequence[str]) -> dict[str, str]:
+    """Calendar of each symbol; refuses one that the lake does not know."""
+    query = f"SELECT symbol, calendar FROM {view.table('instruments')} WHERE {among('symbol', symbols)}"
+    found = {name: calendar or "24/7" for name, calendar in view.cursor.execute(query).fetchall()}
+    for name in symbols:
+        if name not in found:
+            raise UnknownName("symbol", name, known(view), NEXT)
+    return {name: found[name] for name in symbols}
+
+
+def known(view: View) -> list[str]:
+    """Symbols that the lake knows."""
+    rows = view.cursor.execute(f"SELECT symbol FROM {view.table('instruments')} ORDER BY symbol").fetchall()
+    return [name for (name,) in rows]
+
+
+def last(view: View, symbols: Sequence[str], freq: Frequency) -> dict[str, Any]:
+    """Newest stamp of each symbol that has bars of this length."""
+    table = view.arrow(
+        f"SELECT symbol, max(ts) AS ts FROM {view.table('bars')} "
+        f"WHERE freq = '{freq}' AND {among('symbol', symbols)} GROUP BY symbol"
+    )
+    found = dict(zip(table.column("symbol").to_pylist(), table.column("ts").to_pylist(), strict=True))
+    return {name: found[name] for name in symbols if name in found}
+
+
+def nothing(view: View, symbols: Sequence[str] | None, freq: Frequency, start: When, end: When) -> NoData:
+    """Say that a span has no bars, and which there are."""
+    chosen = among("symbol", symbols) if symbols is not None else "true"
+    stored = view.cursor.execute(
+        f"SELECT freq, min(ts)::DATE, max(ts)::DATE, count(*) FROM {view.table('bars')} "
+        f"WHERE {chosen} GROUP BY freq ORDER BY freq"
+    ).fetchall()
+    there = "; ".join(f"{n:,} of {name} from {first} to {end}" for name, first, end, n in stored) or "none"
+    names = "any symbol" if symbols is None else ", ".join(symbols[:5]) + " …" * (len(symbols) > 5)
+    span = f" from {start or 'the first'} to {end or 'the last'}" if start or end else ""
+    return NoData(f"no bars of {names} of length {freq}{span}. There are: {there}.")
+
+
+def listing(view: View) -> pd.DataFrame:
+    """One row a (symbol, freq); see `Lake.listing`."""
+    worst = "CASE max(CASE severity WHEN 'severe' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END)"
+    return view.arrow(
+        f"SELECT b.symbol, b.freq, coalesce(i.calendar, '24/7') AS calendar, b.first, b.last, b.bars, "
+        f"coalesce(q.quality, '') AS quality FROM (SELECT symbol, freq, min(ts) AS first, max(ts) AS last, "
+        f"count(*) AS bars FROM {view.table('bars')} GROUP BY symbol, freq) b "
+        f"LEFT JOIN (FROM {view.table('instruments')}) i USING (symbol) LEFT JOIN (SELECT symbol, freq, "
+        f"{worst} WHEN 3 THEN 'severe' WHEN 2 THEN 'warning' ELSE 'info' END AS quality "
+        f"FROM {view.table('quality')} GROUP BY symbol, freq) q USING (symbol, freq) ORDER BY b.symbol, b.freq"
+    ).to_pandas()
+
+
+def quality(view: View, symbols: Sequence[str] | None) -> pd.DataFrame:
+    """One row a finding; see `Lake.quality`."""
+    if symbols is not None:
+        calendars(view, symbols)
+    chosen = among("symbol", symbols) if symbols is not None else "true"
+    order = "symbol, freq, ts, check_name"
+    return view.arrow(f"SELECT * FROM {view.table('quality')} WHERE {chosen} ORDER BY {order}").to_pandas()
