@@ -18,6 +18,7 @@ import numpy as np
 from tapebook.errors import BadInput
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 Wide = dict[str, np.ndarray]
@@ -52,11 +53,13 @@ def adjusted(values: Wide, index: np.ndarray, symbols: Sequence[str], events: pa
 
 
 def _price(block: np.ndarray, splits: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    return block / splits * shares
+    adjusted: np.ndarray = block / splits * shares
+    return adjusted
 
 
 def _times(block: np.ndarray, splits: np.ndarray, _: np.ndarray) -> np.ndarray:
-    return block * splits
+    adjusted: np.ndarray = block * splits
+    return adjusted
 
 
 def _places(
@@ -133,7 +136,7 @@ def _between_sessions(dates: np.ndarray, calendar: str) -> np.ndarray:
     around = pd.Timedelta(15, "D")
     first, last = pd.Timestamp(dates.min(), tz="UTC") - around, pd.Timestamp(dates.max(), tz="UTC") + around
     days = sessions(calendar, first, last)
-    bounds = [_naive(moments(calendar, days)) for moments in (opens, closes)]
+    bounds = [_naive(bound(calendar, days)) for bound in (opens, closes)]
     at = np.searchsorted(_naive(days), dates, side="left")
     inside = (at > 0) & (at < len(days))
     answer = dates.copy()
@@ -142,10 +145,8 @@ def _between_sessions(dates: np.ndarray, calendar: str) -> np.ndarray:
     return answer
 
 
-def _naive(times: object) -> np.ndarray:
-    import pandas as pd
-
-    return pd.DatetimeIndex(times).tz_localize(None).to_numpy(dtype="datetime64[us]")
+def _naive(times: pd.DatetimeIndex) -> np.ndarray:
+    return times.tz_localize(None).to_numpy(dtype="datetime64[us]")
 
 
 def by_calendar(symbols: Sequence[str], calendars: Mapping[str, str]) -> list[str]:

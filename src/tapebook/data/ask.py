@@ -119,11 +119,11 @@ def _parsed(cursor: DuckDBPyConnection, query: str) -> dict[str, Any]:
         raise BadInput(f"got {len(tree['statements'])} statements: expected one SELECT")
     if tree["error_type"] != "not implemented":
         raise BadInput(f"the query does not work: {tree['error_message']}")
-    kind = duckdb.extract_statements(query)[0].type.name
+    kind = duckdb.extract_statements(query)[0].type.name.replace("SELECT", "this")  # a PRAGMA says SELECT
     if re.search(r"\bpivot\b", query, re.IGNORECASE):
         raise BadInput("a PIVOT has to list its columns: PIVOT … ON symbol IN ('AAPL', 'MSFT') USING …")
     raise TapebookError(
-        f"the lake is read-only for SQL: {'this' if kind == 'SELECT' else kind} is not allowed, expected one SELECT. "
+        f"the lake is read-only for SQL: {kind} is not allowed, expected one SELECT. "
         "Write with `tapebook ingest`, `tapebook data delete` or `Lake.write`."
     )
 

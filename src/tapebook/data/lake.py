@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapebook.data import read, snapshots
 from tapebook.data.compact import Compacted, compact
+from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
 from tapebook.data.store import EMPTY, Store
 from tapebook.data.tidy import nothing
@@ -138,7 +139,7 @@ class Lake:
         """
         names, length = None if symbols is None else _names(symbols), Frequency.parse(freq)
 
-        def question(view: read.View) -> pa.Table:
+        def question(view: View) -> pa.Table:
             if names is not None:
                 read.calendars(view, names)
             return read.long(view, names, length, start, end).sort_by(
@@ -208,7 +209,7 @@ class Lake:
 
         def none() -> pd.DataFrame:
             _refuse(names)
-            return nothing("quality").to_pandas()
+            return read.in_pandas(nothing("quality"))
 
         return self._or_empty(asof, lambda view: read.quality(view, names), none)
 
@@ -256,7 +257,9 @@ class Lake:
 
         return ask(self._store, query, out, asof, parameters)
 
-    def _or_empty(self, asof: AsOf, question: Any, empty: Any) -> Any:
+    def _or_empty(
+        self, asof: AsOf, question: Callable[[View], Answer], empty: Callable[[], Answer]
+    ) -> Answer:
         try:
             return read.seeing(self._store, asof, question)
         except NoData:
@@ -280,6 +283,6 @@ def _refuse(names: Sequence[str] | None) -> None:
 
 
 def _empty_listing() -> pd.DataFrame:
-    frame = nothing("quality").to_pandas()
+    frame = read.in_pandas(nothing("quality"))
     spans = {"calendar": frame["symbol"], "first": frame["ts"], "last": frame["ts"]}
     return frame[["symbol", "freq"]].assign(**spans, bars=0, quality=frame["symbol"])

@@ -69,9 +69,10 @@ def _with_closes(view: View, events: pa.Table, freq: Frequency) -> pa.Table:
     view.cursor.register("events", events)
     try:
         return view.arrow(
-            f"SELECT e.symbol, e.moment, e.split, e.dividend, b.close AS before FROM events e ASOF LEFT JOIN "
-            f"(SELECT symbol, ts, close FROM {view.table('bars')} WHERE freq = '{freq}' AND close IS NOT NULL "
-            f"AND {among('symbol', symbols)}) b ON e.symbol = b.symbol AND e.moment > b.ts"
+            "SELECT e.symbol, e.moment, e.split, e.dividend, b.close AS before FROM events e ASOF LEFT JOIN "
+            f"(SELECT symbol, ts, close FROM {view.table('bars')} WHERE freq = '{freq}' "
+            f"AND close IS NOT NULL AND {among('symbol', symbols)}) b "
+            "ON e.symbol = b.symbol AND e.moment > b.ts"
         )
     finally:
         view.cursor.unregister("events")

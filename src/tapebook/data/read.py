@@ -52,6 +52,12 @@ def in_utc(table: pa.Table) -> pa.Table:
     return table
 
 
+def in_pandas(table: pa.Table) -> pd.DataFrame:
+    """By way of pyarrow: DuckDB's own `.df()` uses what pandas 4 takes away."""
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
 def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
     """Answer `question` at one snapshot; ask again if its files were merged away meanwhile.
 
@@ -148,14 +154,16 @@ def nothing(view: View, symbols: Sequence[str] | None, freq: Frequency, start: W
 def listing(view: View) -> pd.DataFrame:
     """One row a (symbol, freq); see `Lake.listing`."""
     worst = "CASE max(CASE severity WHEN 'severe' THEN 3 WHEN 'warning' THEN 2 ELSE 1 END)"
-    return view.arrow(
+    table = view.arrow(
         f"SELECT b.symbol, b.freq, coalesce(i.calendar, '24/7') AS calendar, b.first, b.last, b.bars, "
         f"coalesce(q.quality, '') AS quality FROM (SELECT symbol, freq, min(ts) AS first, max(ts) AS last, "
         f"count(*) AS bars FROM {view.table('bars')} GROUP BY symbol, freq) b "
         f"LEFT JOIN (FROM {view.table('instruments')}) i USING (symbol) LEFT JOIN (SELECT symbol, freq, "
         f"{worst} WHEN 3 THEN 'severe' WHEN 2 THEN 'warning' ELSE 'info' END AS quality "
-        f"FROM {view.table('quality')} GROUP BY symbol, freq) q USING (symbol, freq) ORDER BY b.symbol, b.freq"
-    ).to_pandas()
+        f"FROM {view.table('quality')} GROUP BY symbol, freq) q USING (symbol, freq) "
+        f"ORDER BY b.symbol, b.freq"
+    )
+    return in_pandas(table)
 
 
 def quality(view: View, symbols: Sequence[str] | None) -> pd.DataFrame:
@@ -164,4 +172,4 @@ def quality(view: View, symbols: Sequence[str] | None) -> pd.DataFrame:
         calendars(view, symbols)
     chosen = among("symbol", symbols) if symbols is not None else "true"
     order = "symbol, freq, ts, check_name"
-    return view.arrow(f"SELECT * FROM {view.table('quality')} WHERE {chosen} ORDER BY {order}").to_pandas()
+    return in_pandas(view.arrow(f"SELECT * FROM {view.table('quality')} WHERE {chosen} ORDER BY {order}"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tapebook.data.store import EMPTY, NAME
-from tapebook.data.when import last_moment
+from tapebook.data.when import When, last_moment
 from tapebook.errors import NoData
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def resolve(cursor: DuckDBPyConnection, asof: AsOf) -> int:
         if _found(cursor, f"snapshot_id = {number}") is None:
             raise _none(cursor, f"snapshot {number}")
         return number
-    found = _found(cursor, f"snapshot_time <= '{last_moment(asof, 'asof')}'")
+    found = _found(cursor, f"snapshot_time <= '{last_moment(cast(When, asof), 'asof')}'")
     if found is None:
         raise _none(cursor, f"snapshot as early as {asof}")
     return found

@@ -18,7 +18,7 @@ KEYS = {"bars": ("symbol", "freq", "ts"), "actions": ("symbol", "ts"), "instrume
 
 def columns(table: str) -> dict[str, str]:
     """Name and SQL type of each column of a table of the lake."""
-    return dict(part.split() for part in TABLES[table].split(", "))  # type: ignore[misc]
+    return dict(part.split() for part in TABLES[table].split(", "))
 
 
 def nothing(table: str) -> pa.Table:
@@ -123,7 +123,8 @@ def _check_keys(table: str, rows: pa.Table) -> None:
         twice = counts.filter(pc.greater(counts.column("count_all"), 1)).slice(0, 1).to_pylist()[0]
         told = " ".join(str(twice[key]) for key in keys)
         raise BadInput(
-            f"{table} has {told} {twice['count_all']} times: expected at most one row for each {', '.join(keys)}"
+            f"{table} has {told} {twice['count_all']} times: "
+            f"expected at most one row for each {', '.join(keys)}"
         )
 
 

@@ -140,8 +140,8 @@ def _replace_quality(work: Transaction, findings: pa.Table, bars: pa.Table) -> N
     cursor.register("findings", findings)
     cursor.register("judged", pairs.group_by(["symbol", "freq"]).aggregate([]))
     stored = f"SELECT q.* FROM {NAME}.quality q SEMI JOIN judged USING (symbol, freq)"
-    query = f"SELECT 1 FROM (({stored} EXCEPT ALL FROM findings) UNION ALL (FROM findings EXCEPT ALL {stored})) LIMIT 1"
-    if cursor.execute(query).fetchone():
+    differ = f"({stored} EXCEPT ALL FROM findings) UNION ALL (FROM findings EXCEPT ALL {stored})"
+    if cursor.execute(f"SELECT 1 FROM ({differ}) LIMIT 1").fetchone():
         cursor.execute(
             f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq"
         )
