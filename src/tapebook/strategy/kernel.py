@@ -258,13 +258,16 @@ def _stopped(k, t, open_, high, low, state, rules):
 
 @njit(cache=True, nogil=True)
 def _decide(t, flags, weights, sizing, waiting):
-    """What was decided at the close of row t now waits; it replaces what waited before."""
+    """What was decided at the close of row t now waits, in the place of what waited; say if anything does."""
+    waits = False
     for k in range(waiting.shape[0]):
         if sizing == WEIGHTS:
             if not np.isnan(weights[k, t]):
                 waiting[k] = t
         elif flags[k, t] != 0:
             waiting[k] = t
+        waits = waits or waiting[k] >= 0
+    return waits
 
 
 @njit(_signature, cache=True, nogil=True)
@@ -293,10 +296,10 @@ def account(open_, high, low, close, flags, weights, volatility, rules, sizing, 
     waiting, wish = np.full(N, -1, np.int64), np.zeros(N)
     equity, cash, positions = np.empty(T), np.empty(T), np.empty((N, T))
     orders, trades = np.empty((64, ORDER_WIDTH)), np.empty((32, TRADE_WIDTH))
-    n_orders, n_trades = 0, 0
+    n_orders, n_trades, waits = 0, 0, False
     stops = not (np.isnan(rules[STOP]) and np.isnan(rules[TARGET]) and np.isnan(rules[TRAIL]))
     for t in range(T):
-        if not same_close:
+        if waits and not same_close:
             orders, n_orders, trades, n_trades = _carry_out(
                 t, open_, close, flags, weights, volatility, rules, sizing, state, purse, waiting, wish,
                 orders, n_orders, trades, n_trades,
@@ -323,8 +326,7 @@ def account(open_, high, low, close, flags, weights, volatility, rules, sizing, 
                 state[PEAK, k] = max(state[PEAK, k], high[k, t])
             else:
                 state[PEAK, k] = min(state[PEAK, k], low[k, t])
-        if same_close:
-            _decide(t, flags, weights, sizing, waiting)
+        if same_close and _decide(t, flags, weights, sizing, waiting):
             orders, n_orders, trades, n_trades = _carry_out(
                 t, close, close, flags, weights, volatility, rules, sizing, state, purse, waiting, wish,
                 orders, n_orders, trades, n_trades,
@@ -336,8 +338,7 @@ def account(open_, high, low, close, flags, weights, volatility, rules, sizing, 
             positions[k, t] = state[HELD, k]
             worth += state[HELD, k] * state[MARK, k]
         equity[t], cash[t] = worth, purse[0]
-        if not same_close:
-            _decide(t, flags, weights, sizing, waiting)
+        waits = not same_close and _decide(t, flags, weights, sizing, waiting)
     for k in range(N):
         if state[HELD, k] != 0.0:
             side = 1.0 if state[HELD, k] > 0.0 else -1.0
