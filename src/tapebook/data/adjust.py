@@ -26,7 +26,7 @@ PRICES = ("open", "high", "low", "close")
 
 
 def adjusted(values: Wide, index: np.ndarray, symbols: Sequence[str], events: pa.Table) -> Wide:
-    """Return adjusted matrices of shape (T, N), read-only.
+    """Return adjusted matrices of shape (T, N): `values` themselves where those can be written to.
 
     Parameters
     ----------
@@ -103,9 +103,8 @@ def _kept(events: pa.Table) -> np.ndarray:
 
 
 def _replaced(block: np.ndarray, touched: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    changed = block.T.copy()
+    changed = block.T if block.flags.writeable else block.T.copy()
     changed[touched] = columns
-    changed.flags.writeable = False
     return changed.T
 
 

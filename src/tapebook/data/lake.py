@@ -140,11 +140,8 @@ class Lake:
         names, length = None if symbols is None else _names(symbols), Frequency.parse(freq)
 
         def question(view: View) -> pa.Table:
-            if names is not None:
-                read.calendars(view, names)
-            return read.long(view, names, length, start, end).sort_by(
-                [("symbol", "ascending"), ("ts", "ascending")]
-            )
+            known = read.calendars(view, names)
+            return read.tidied(read.long(view, names, known, read.span(length, start, end)), names)
 
         try:
             return read.seeing(self._store, asof, question)

@@ -12,8 +12,8 @@ from tapebook.data import pivot, read
 from tapebook.data.adjust import adjusted, by_calendar, moments
 from tapebook.data.panel import Adjust, Bars
 from tapebook.data.read import View
+from tapebook.data.store import among
 from tapebook.data.when import When
-from tapebook.data.write import among
 from tapebook.errors import BadParameter
 from tapebook.schema import Frequency
 
@@ -27,20 +27,20 @@ def panel(
     """Read bars; see `Lake.bars`."""
     if adjust not in ("splits", "total", False):
         raise BadParameter("adjust", adjust, '"splits", "total" or False')
-    calendars = None if symbols is None else read.calendars(view, symbols)
-    rows = read.long(view, symbols, freq, start, end)
-    if not rows.num_rows:
-        raise read.nothing(view, symbols, freq, start, end)
+    known = read.calendars(view, symbols)
+    rows = read.long(view, symbols, known, read.span(freq, start, end))
     names = (
         tuple(symbols) if symbols is not None else tuple(sorted(rows.column("symbol").unique().to_pylist()))
     )
-    calendars = calendars or read.calendars(view, names)
-    stamps, values = pivot.widen(rows, names)
+    stamps, values = pivot.widen(rows, names, freeze=False)
+    if not len(stamps):
+        raise read.nothing(view, symbols, freq, start, end)
+    calendars = {name: known[name] for name in names}
     if adjust:
         found = events(view, names, freq, calendars, dividends=adjust == "total")
         values = adjusted(values, stamps, names, found)
     index = pd.DatetimeIndex(stamps, name="ts").tz_localize("UTC")
-    return Bars(values, index, names, freq, calendars, view.snapshot, adjust)
+    return Bars(pivot.frozen(values), index, names, freq, calendars, view.snapshot, adjust)
 
 
 def events(
@@ -55,7 +55,6 @@ def events(
         f"SELECT symbol, ts AS moment, split, {dividend}, NULL::DOUBLE AS before "
         f"FROM {view.table('actions')} WHERE {among('symbol', symbols)} AND ({kept}) ORDER BY symbol, ts"
     )
-    table = read.only(table, symbols)
     if freq.intraday and table.num_rows:
         dates = table.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
         exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), calendars))
@@ -82,8 +81,7 @@ def split_factors(view: View) -> pa.Table:
     """For the SQL table `adjusted`: symbol, intraday, moment, and the product of the splits from it on."""
     import pyarrow as pa
 
-    rows = view.cursor.execute(f"SELECT symbol, calendar FROM {view.table('instruments')}").fetchall()
-    calendars: dict[str, str] = dict(rows)
+    calendars = read.calendars(view, None)
     splits = view.arrow(f"SELECT symbol, ts, split FROM {view.table('actions')} WHERE split NOT IN (0, 1)")
     symbols = splits.column("symbol").to_pylist()
     dates = splits.column("ts").cast(pa.int64()).to_numpy().view("datetime64[us]")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store
+from tapebook.data.store import NAME, Store, among
 from tapebook.data.when import When, first_moment, last_moment
-from tapebook.data.write import MANY, among
 from tapebook.errors import NoData, UnknownName
 from tapebook.schema import FIELDS, Frequency
 
@@ -84,48 +83,44 @@ def _moved(error: Exception) -> bool:
     return isinstance(error, (duckdb.IOException, duckdb.HTTPException)) or "No snapshot found" in str(error)
 
 
-def where(symbols: Sequence[str] | None, freq: Frequency, start: When, end: When) -> str:
-    """Write the condition of a span of bars."""
+def span(freq: Frequency, start: When, end: When) -> str:
+    """Write the condition that bars are of one length and between two times, both included."""
     told = [f"freq = '{freq}'"]
-    if symbols is not None:
-        told.append(among("symbol", symbols))
     first, last = first_moment(start, "start"), last_moment(end, "end")
     told += [f"ts >= '{first}'"] if first is not None else []
     told += [f"ts <= '{last}'"] if last is not None else []
     return " AND ".join(told)
 
 
-def long(view: View, symbols: Sequence[str] | None, freq: Frequency, start: When, end: When) -> pa.Table:
-    """Raw bars, long, in the order in which they are stored."""
+def long(view: View, symbols: Sequence[str] | None, known: Collection[str], condition: str) -> pa.Table:
+    """Raw bars, long, in the order in which they are stored; of most symbols, with those of the others.
+
+    Comparing every row's name with a long list takes longer than reading some rows in vain.
+    """
+    if symbols is not None and 2 * len(symbols) < len(known):
+        condition += f" AND {among('symbol', symbols)}"
     columns = ", ".join(("symbol", "ts", *FIELDS))
-    table = view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {where(symbols, freq, start, end)}")
-    return table if symbols is None else only(table, symbols)
+    return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition}")
 
 
-def only(table: pa.Table, symbols: Sequence[str]) -> pa.Table:
-    """Keep the rows of `symbols`: a query does not name them when they are many."""
+def tidied(rows: pa.Table, symbols: Sequence[str] | None) -> pa.Table:
+    """Only the rows of `symbols`, sorted by (symbol, ts)."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if len(symbols) <= MANY:
-        return table
-    return table.filter(pc.is_in(table.column("symbol"), pa.array(symbols, table.column("symbol").type)))
+    if symbols is not None:
+        rows = rows.filter(pc.is_in(rows.column("symbol"), pa.array(symbols, pa.string())))
+    return rows.sort_by([("symbol", "ascending"), ("ts", "ascending")])
 
 
-def calendars(view: View, symbols: Sequence[str]) -> dict[str, str]:
-    """Calendar of each symbol; refuses one that the lake does not know."""
-    query = f"SELECT symbol, calendar FROM {view.table('instruments')} WHERE {among('symbol', symbols)}"
-    found = {name: calendar or "24/7" for name, calendar in view.cursor.execute(query).fetchall()}
-    for name in symbols:
-        if name not in found:
-            raise UnknownName("symbol", name, known(view), NEXT)
-    return {name: found[name] for name in symbols}
-
-
-def known(view: View) -> list[str]:
-    """Symbols that the lake knows."""
-    rows = view.cursor.execute(f"SELECT symbol FROM {view.table('instruments')} ORDER BY symbol").fetchall()
-    return [name for (name,) in rows]
+def calendars(view: View, symbols: Sequence[str] | None) -> dict[str, str]:
+    """Calendar of every symbol that the lake knows; refuses `symbols` that are not among them."""
+    rows = view.cursor.execute(f"SELECT symbol, calendar FROM {view.table('instruments')}").fetchall()
+    known = {name: calendar or "24/7" for name, calendar in rows}
+    for name in symbols or ():
+        if name not in known:
+            raise UnknownName("symbol", name, known, NEXT)
+    return known
 
 
 def last(view: View, symbols: Sequence[str], freq: Frequency) -> dict[str, Any]:

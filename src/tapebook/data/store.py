@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -272,3 +272,8 @@ def _undo(cursor: DuckDBPyConnection) -> None:
 def quoted(text: str) -> str:
     """Write `text` as a SQL literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def among(column: str, names: Sequence[str]) -> str:
+    """Write the condition that `column` is one of `names`."""
+    return f"{column} IN ({', '.join(quoted(name) for name in names)})" if names else "false"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data.store import EMPTY, NAME, Store, Transaction, quoted
+from tapebook.data.store import EMPTY, NAME, Store, Transaction, among, quoted
 from tapebook.data.tidy import KEYS, nothing, tidy
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, UnknownName
@@ -99,21 +99,14 @@ def _near(rows: pa.Table, prefix: str = "") -> str:
     import pyarrow.compute as pc
 
     told = [
-        among(f"{prefix}{name}", rows.column(name).unique().to_pylist())
+        among(f"{prefix}{name}", names)
         for name in ("symbol", "freq")
-        if name in rows.column_names
+        if name in rows.column_names and len(names := rows.column(name).unique().to_pylist()) <= MANY
     ]
     if "ts" in rows.column_names:
         span = pc.min_max(rows.column("ts")).as_py()
         told.append(f"{prefix}ts BETWEEN {quoted(str(span['min']))} AND {quoted(str(span['max']))}")
     return " AND ".join(told)
-
-
-def among(column: str, names: Sequence[str]) -> str:
-    """Write the condition that `column` is one of `names`, or true when there are too many to list."""
-    if not names:
-        return "false"
-    return f"{column} IN ({', '.join(quoted(name) for name in names)})" if len(names) <= MANY else "true"
 
 
 def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Sequence[str]) -> pa.Table:
