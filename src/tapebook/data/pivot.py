@@ -78,7 +78,7 @@ def lengthen(symbols: Sequence[str], stamps: np.ndarray, values: dict[str, np.nd
 
 def present(values: dict[str, np.ndarray]) -> np.ndarray:
     """Say which bars exist, shape (T, N): those with at least one field."""
-    exists = ~np.isnan(values["close"])
+    exists: np.ndarray = ~np.isnan(values["close"])
     for field in ("open", "high", "low", "volume"):
         exists |= ~np.isnan(values[field])
     return exists
