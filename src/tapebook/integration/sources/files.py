@@ -1,0 +1,265 @@
+"""Source "files": prices from CSV and Parquet files of any vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cached_property
+from glob import glob
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
+
+from tapebook.errors import BadInput, BadParameter, TapebookError, UnknownName
+from tapebook.integration.sources.base import Fetched, Instrument
+from tapebook.integration.sources.files_headers import checked_mapping
+from tapebook.schema import Frequency
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tapebook.integration.sources.files_rows import Rows
+
+_PACKED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
+_KINDS = (".csv", ".txt", ".tsv", ".parquet", ".pq")
+
+
+class Files:
+    """CSV and Parquet files: one file a symbol, or all symbols in one; headers are found by name.
+
+    Nothing is guessed where a guess could be wrong: a row that cannot be read is a `Problem` with
+    its file, line and value, and a file that cannot be read is an error that says what to pass.
+    Blank lines, lines that begin with "#", a repeated header line and a closing remark are no rows.
+    Of identical rows one is kept. Files without headers are read if they are date, perhaps time,
+    open, high, low, close, perhaps volume, in this order and consistent.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, a folder (its own files, not those of folders in it), or a pattern such as
+        "prices/*.csv.gz". CSV (.csv, .txt, .tsv) and Parquet (.parquet, .pq), plain or .gz, .bz2,
+        .xz, .zst. A file's name without suffix is its symbol, unless a column holds the symbols.
+    columns : mapping, optional
+        Which header holds what, where the name does not tell: {"close": "Last"}. Keys: open, high,
+        low, close, volume, date, time, symbol, split, dividend. Where a file has no headers, the
+        column's number: {"date": "1", "close": "5"}.
+    tz : str, optional
+        Time zone of stamps that name none, such as "America/New_York". Bars shorter than a day
+        need it unless the calendar is "24/7", where it is UTC. Longer bars keep the date as written,
+        and of instants that are not midnights (epoch seconds, say) the date in this zone.
+    calendar : str
+        Calendar of the instruments, such as "XNYS"; "24/7" by default.
+    dayfirst : bool, optional
+        How to read 03/04/2013. By default a file's own rows decide, and if they cannot, an error asks.
+    symbol : str, optional
+        Symbol of the one file's one instrument, instead of the file's name.
+    delimiter : str, optional
+        What stands between cells. By default comma, semicolon, tab or bar, whichever fits the headers.
+    """
+
+    name = "files"
+
+    def __init__(
+        self,
+        *,
+        path: str | Path,
+        columns: Mapping[str, str] | None = None,
+        tz: str | None = None,
+        calendar: str = "24/7",
+        dayfirst: bool | None = None,
+        symbol: str | None = None,
+        delimiter: str | None = None,
+    ) -> None:
+        self.path = str(path)
+        self.columns = checked_mapping(columns)
+        self.tz = _zone(tz)
+        self.calendar = _known_calendar(calendar)
+        self.dayfirst = dayfirst
+        self.symbol = symbol
+        self.delimiter = _delimiter(delimiter)
+        self._read: dict[Path, Rows] = {}  # files of many symbols: parsed once, kept
+        self._long: tuple[list[Rows], dict[str, pl.DataFrame]] | None = None
+        self._lock = RLock()
+
+    def symbols(self, freq: Frequency) -> list[str]:  # noqa: ARG002
+        """Return the symbols of all files. A file that cannot be read is named after its stem.
+
+        Raises
+        ------
+        BadInput
+            If there is no file at `path`.
+        """
+        return sorted(self._owners)
+
+    def fetch(self, symbol: str, *, freq: Frequency, start: datetime | None, end: datetime | None) -> Fetched:
+        """Bars of one symbol stamped from `start` to `end`, both included, None for all there are.
+
+        Raises
+        ------
+        BadInput
+            If a file cannot be read, two files hold the symbol, or the stamps are not those of `freq`.
+        UnknownName
+            If no file holds the symbol.
+        """
+        from tapebook.integration.sources.files_fetch import answer, together
+
+        if symbol not in self._owners:
+            raise UnknownName("symbol", symbol, self._owners, f"Files are read from {self.path}.")
+        owners = self._owners[symbol]
+        _refuse_twins(symbol, owners, self._read)
+        if owners[0] in self._read:
+            files, by_symbol = self._many()
+            frame = by_symbol[symbol]
+        else:
+            files = [self._rows(owners[0])]
+            frame = together(files)
+        bars, actions, problems = answer(
+            frame, files, Frequency.parse(freq), self.tz, self.calendar, _utc(start), _utc(end)
+        )
+        return Fetched(bars, Instrument(symbol, calendar=self.calendar, source=self.name), actions, problems)
+
+    @cached_property
+    def _owners(self) -> dict[str, list[Path]]:
+        """The files of each symbol."""
+        files = found_files(self.path)
+        if self.symbol is not None and len(files) > 1:
+            raise BadParameter(
+                "symbol", self.symbol, f"no symbol, since {self.path} holds {len(files)} files"
+            )
+        owners: dict[str, list[Path]] = {}
+        for file in files:
+            for symbol in self._symbols_in(file):
+                owners.setdefault(symbol, []).append(file)
+        return owners
+
+    def _symbols_in(self, file: Path) -> list[str]:
+        """Return a file's symbols; one that cannot be read has its stem and is complained of when fetched."""
+        from tapebook.integration.sources.files_table import head_of
+
+        named = [self.symbol or stem(file)]
+        try:
+            if "symbol" not in head_of(file, self.columns, self.delimiter).at:
+                return named
+            rows = self._rows(file)
+        except TapebookError:
+            return named
+        if len(rows.symbols) > 1 and self.symbol is not None:
+            raise BadParameter(
+                "symbol", self.symbol, f"no symbol, since {file} holds {len(rows.symbols)} of them"
+            )
+        if not rows.symbols or self.symbol is not None:
+            return named
+        self._read[file] = rows
+        return rows.symbols
+
+    def _rows(self, file: Path) -> Rows:
+        from tapebook.integration.sources.files_rows import read_rows
+        from tapebook.integration.sources.files_table import read_table
+
+        return read_rows(read_table(file, self.columns, self.delimiter), file, self.dayfirst)
+
+    def _many(self) -> tuple[list[Rows], dict[str, pl.DataFrame]]:
+        """Return the files of many symbols, and their rows by symbol."""
+        from tapebook.integration.sources.files_fetch import together
+
+        with self._lock:
+            if self._long is None:
+                files = list(self._read.values())
+                parts = together(files).partition_by("symbol", as_dict=True, maintain_order=True)
+                self._long = files, {str(symbol): part for (symbol,), part in parts.items()}
+            return self._long
+
+
+def found_files(path: str) -> list[Path]:
+    """Return the files at a path, in a folder, or of a pattern, in the order of their names.
+
+    Raises
+    ------
+    BadInput
+        If there are none.
+    """
+    place = Path(path).expanduser()
+    if place.is_dir():
+        files = [file for file in place.iterdir() if file.is_file() and not file.name.startswith(".")]
+        wanted = sorted(file for file in files if _suffix(file) in _KINDS)
+        if not wanted:
+            others = ", ".join(sorted(file.name for file in files)[:5]) or "no files at all"
+            raise BadInput(
+                f"{path}: this folder holds no CSV or Parquet file ({', '.join(_KINDS)}, plain or .gz), but {others}."
+            )
+        return wanted
+    if place.is_file():
+        return [place]
+    files = sorted(Path(name) for name in glob(str(place), recursive=True) if Path(name).is_file())
+    if not files:
+        raise BadInput(
+            f"{path}: there is no such file or folder, and no file fits it as a pattern such as 'prices/*.csv.gz'."
+        )
+    return files
+
+
+def stem(file: Path) -> str:
+    """Return the symbol that a file's name says.
+
+    >>> stem(Path("prices/BRK.B.csv.gz"))
+    'BRK.B'
+    """
+    name = _unpacked(file)
+    return Path(name).stem if Path(name).suffix else name
+
+
+def _suffix(file: Path) -> str:
+    return Path(_unpacked(file)).suffix.lower()
+
+
+def _unpacked(file: Path) -> str:
+    return file.stem if file.suffix.lower() in _PACKED else file.name
+
+
+def _refuse_twins(symbol: str, owners: list[Path], long: Mapping[Path, Rows]) -> None:
+    """A symbol may be spread over files of many symbols, but not lie in two files of its own."""
+    stems = {stem(file) for file in owners}
+    if len(owners) > 1 and (len(stems) < len(owners) or any(file not in long for file in owners)):
+        raise BadInput(
+            f"symbol {symbol!r} is in {len(owners)} files: {', '.join(str(file) for file in owners[:5])}. Remove one, or "
+            "pass a path that names the one to read."
+        )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _zone(tz: str | None) -> str | None:
+    if tz is None or tz == "UTC":
+        return tz
+    zones = available_timezones() - {"localtime", "Factory", "posixrules"}
+    if tz not in zones:
+        by_fold = {zone.casefold(): zone for zone in zones}
+        near = by_fold.get(str(tz).casefold()) or next(iter(get_close_matches(str(tz), zones, n=1)), None)
+        hint = f" (did you mean {near!r}?)" if near else ""
+        raise BadParameter(
+            "tz", tz, f"a time zone such as 'America/New_York', 'Europe/London' or 'UTC'{hint}"
+        )
+    return tz
+
+
+def _known_calendar(calendar: str) -> str:
+    if calendar != "24/7":
+        from tapebook.data.calendar import known_calendars
+
+        known = known_calendars()
+        if calendar not in known:
+            raise UnknownName("calendar", calendar, known)
+    return calendar
+
+
+def _delimiter(delimiter: str | None) -> str | None:
+    mark = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
+    if mark is not None and (len(mark) != 1 or mark in '"\r\n#' or mark.isalnum()):
+        raise BadParameter("delimiter", delimiter, "one character such as ',', ';', '|' or a tab")
+    return mark
