@@ -46,10 +46,13 @@ def whole_batches(lake, asof=None):
         head = rows[rows.symbol.str.endswith("head")]
         assert set(head.what) == {"bars", "actions", "quality"}, rows
         number = int(head.high.max())
-        assert (head.low == number).all() and (head.high == number).all(), rows
+        assert (head.low == number).all(), rows
+        assert (head.high == number).all(), rows
         assert head.n.tolist() == [HEAD if what == "bars" else 1 for what in head.what], rows
         legs = rows[~rows.symbol.str.endswith("head")]
-        assert len(legs) == LEGS and (legs.n == number * ROWS).all() and (legs["keys"] == legs.n).all(), rows
+        assert len(legs) == LEGS, rows
+        assert (legs.n == number * ROWS).all(), rows
+        assert (legs["keys"] == legs.n).all(), rows
         done[str(writer)] = number
     return done
 
@@ -85,4 +88,5 @@ def _wide(lake, writers):
     """The same by way of wide frames: the head's bars are of one batch."""
     frames = lake.bars([f"{writer}-head" for writer in writers], adjust=False)
     close = frames.close.to_numpy()
-    assert close.shape == (HEAD, len(writers)) and (close == close[0]).all(), close
+    assert close.shape == (HEAD, len(writers)), close
+    assert (close == close[0]).all(), close

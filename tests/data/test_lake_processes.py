@@ -59,7 +59,8 @@ def together(config, seconds, *, compact_every):
 
 def check(config, answers):
     wrote = {f"w{who}": number for what, who, number in answers if what == "wrote"}
-    assert len(wrote) == 2 and all(number > 2 for number in wrote.values()), answers
+    assert len(wrote) == 2, answers
+    assert min(wrote.values()) > 2, answers
     assert all(number > 2 for what, _, number in answers if what == "read"), answers
     with Lake.open(config) as lake:
         assert processes.whole_batches(lake) == wrote

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data.panels import split_factors
-from tapebook.data.read import View, in_utc, seeing
+from tapebook.data.read import View, in_utc, moved, seeing
 from tapebook.data.snapshots import AsOf
-from tapebook.data.store import NAME, TABLES, Store
+from tapebook.data.store import TABLES, Store
 from tapebook.errors import BadInput, BadParameter, NoData, TapebookError
 
 if TYPE_CHECKING:
@@ -66,11 +66,32 @@ def _run(cursor: DuckDBPyConnection, query: str, parameters: Any) -> pa.Table:
 
     try:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
-        return in_utc(cursor.execute(query, parameters or None).to_arrow_table())
-    except (duckdb.IOException, duckdb.HTTPException):
-        raise  # a compaction took a file away: the question is asked again
+        return _plain(in_utc(cursor.execute(query, parameters or None).to_arrow_table()))
     except duckdb.Error as error:
-        raise BadInput(f"the query does not work: {_plain(error)}") from error
+        if moved(error):
+            raise  # and asked again
+        raise BadInput(f"the query does not work: {error}") from error
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Turn DuckDB's decimals and 128-bit integers into numbers that pandas can count with."""
+    import pyarrow as pa
+
+    for at, kind in enumerate(table.schema):
+        if pa.types.is_decimal(kind.type):
+            table = table.set_column(at, kind.name, _number(table.column(at)))
+    return table
+
+
+def _number(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    if column.type.scale == 0:
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowInvalid:
+            pass  # too large
+    return column.cast(pa.float64())
 
 
 _ADJUSTED = """
@@ -142,7 +163,3 @@ def _check_table(node: dict[str, Any], own: set[str]) -> None:
     full = ".".join(part for part in (node.get("catalog_name"), node.get("schema_name"), name) if part)
     if full != name or name.lower().strip('"') not in {*OFFERED, *own}:
         raise BadInput(f"no table {full}: there are {', '.join(OFFERED)}")
-
-
-def _plain(error: Exception) -> str:
-    return str(error).replace(f"{NAME}.", "")

@@ -35,8 +35,8 @@ class Compacted:
 def compact(store: Store, keep: Collection[int]) -> Compacted:
     """Merge files, drop snapshots, remove files; see `Lake.compact`.
 
-    The writers' lock is held, so no file is of a write in progress: those that no snapshot knows
-    were left by killed writers. A reader whose file goes away asks again (`read.seeing`).
+    A reader whose file goes away asks again (`read.seeing`). Only files that this catalogue had
+    are removed; what a killed writer left stays, as it may be another catalogue's.
     """
     if not store.exists():
         return Compacted()
@@ -49,8 +49,7 @@ def compact(store: Store, keep: Collection[int]) -> Compacted:
             )
         cursor.execute(f"CALL ducklake_merge_adjacent_files('{NAME}')")
         dropped += _expire(cursor, {*keep, newest(cursor)})
-        for clean in ("cleanup_old_files", "delete_orphaned_files"):
-            cursor.execute(f"CALL ducklake_{clean}('{NAME}', cleanup_all => true)")
+        cursor.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
         after = _size(cursor)
     return Compacted(before[0], after[0], before[1], after[1], dropped)
 

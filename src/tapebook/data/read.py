@@ -72,12 +72,13 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
             try:
                 return question(View(cursor, resolve(cursor, asof)))
             except duckdb.Error as error:
-                if attempt == TRIES - 1 or not _moved(error):
+                if attempt == TRIES - 1 or not moved(error):
                     raise
     raise AssertionError  # the last attempt returns or raises
 
 
-def _moved(error: Exception) -> bool:
+def moved(error: Exception) -> bool:
+    """Whether a compaction took away a snapshot or a file after the question had found it."""
     import duckdb
 
     return isinstance(error, (duckdb.IOException, duckdb.HTTPException)) or "No snapshot found" in str(error)
@@ -141,7 +142,11 @@ def nothing(view: View, symbols: Sequence[str] | None, freq: Frequency, start: W
         f"WHERE {chosen} GROUP BY freq ORDER BY freq"
     ).fetchall()
     there = "; ".join(f"{n:,} of {name} from {first} to {end}" for name, first, end, n in stored) or "none"
-    names = "any symbol" if symbols is None else ", ".join(symbols[:5]) + " …" * (len(symbols) > 5)
+    names = (
+        "any symbol"
+        if symbols is None
+        else ", ".join(symbols[:5] or ["no symbol"]) + " …" * (len(symbols) > 5)
+    )
     span = f" from {start or 'the first'} to {end or 'the last'}" if start or end else ""
     return NoData(f"no bars of {names} of length {freq}{span}. There are: {there}.")
 

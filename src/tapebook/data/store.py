@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapebook.data.store_lock import file_lock, postgres_lock
+from tapebook.data.store_lock import file_lock, postgres_create, postgres_has, postgres_lock, sqlite_has
 from tapebook.errors import ConfigError, NoData, TapebookError
 
 if TYPE_CHECKING:
@@ -163,9 +163,7 @@ class Store:
     def exists(self) -> bool:
         """Say whether there is a catalogue; nothing is created."""
         if self.config.embedded:
-            return self.catalogue.is_file() and self.catalogue.stat().st_size > 0
-        from tapebook.data.store_lock import postgres_has
-
+            return sqlite_has(self.catalogue, "ducklake_snapshot")
         return postgres_has(self.dsn, SCHEMA, "ducklake_snapshot")
 
     def _prepare(self) -> None:
@@ -174,8 +172,6 @@ class Store:
         if self.config.embedded:
             self.catalogue.parent.mkdir(parents=True, exist_ok=True)
         else:
-            from tapebook.data.store_lock import postgres_create
-
             postgres_create(self.dsn, SCHEMA)
 
     def _attach(self, connection: DuckDBPyConnection, *, create: bool) -> None:

@@ -5,9 +5,10 @@ Both are let go by the operating system or the server when their holder dies.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,18 @@ def postgres_lock(dsn: str, schema: str) -> Iterator[None]:
         except psycopg.errors.LockNotAvailable as error:
             raise _busy(f"the schema {schema}") from error
         yield
+
+
+def sqlite_has(path: Path, table: str) -> bool:
+    """Say whether a table exists; a file that is no SQLite database has none."""
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+        try:
+            query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+            return connection.execute(query, (table,)).fetchone() is not None
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(f"cannot open the lake at {path}: {error}") from error
 
 
 def postgres_has(dsn: str, schema: str, table: str) -> bool:

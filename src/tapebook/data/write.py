@@ -106,7 +106,7 @@ def _near(rows: pa.Table, prefix: str = "") -> str:
     if "ts" in rows.column_names:
         span = pc.min_max(rows.column("ts")).as_py()
         told.append(f"{prefix}ts BETWEEN {quoted(str(span['min']))} AND {quoted(str(span['max']))}")
-    return " AND ".join(told)
+    return " AND ".join(told) or "true"
 
 
 def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Sequence[str]) -> pa.Table:
