@@ -54,10 +54,10 @@ def postgres_lock(dsn: str, schema: str) -> Iterator[None]:
 
 
 def sqlite_has(path: Path, table: str) -> bool:
-    """Say whether a table exists; a file that is no SQLite database has none."""
+    """Say whether a table exists. Opened for writing, to recover what a killed process left."""
     if not path.is_file():
         return False
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as connection:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE)) as connection:
         try:
             query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
             return connection.execute(query, (table,)).fetchone() is not None
