@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cached_property
-from glob import glob
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
-from zoneinfo import available_timezones
 
-from tapebook.errors import BadInput, BadParameter, TapebookError, UnknownName
+from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration.sources.base import Fetched, Instrument
 from tapebook.integration.sources.files_headers import checked_mapping
+from tapebook.integration.sources.files_options import known_calendar, known_zone, one_character
+from tapebook.integration.sources.files_paths import found_files, refuse_twins, stem
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.integration.sources.files_rows import Rows
-
-_PACKED = (".gz", ".zst", ".zstd", ".bz2", ".xz")
-_KINDS = (".csv", ".txt", ".tsv", ".parquet", ".pq")
 
 
 class Files:
@@ -74,11 +70,11 @@ class Files:
     ) -> None:
         self.path = str(path)
         self.columns = checked_mapping(columns)
-        self.tz = _zone(tz)
-        self.calendar = _known_calendar(calendar)
+        self.tz = known_zone(tz)
+        self.calendar = known_calendar(calendar)
         self.dayfirst = dayfirst
         self.symbol = symbol
-        self.delimiter = _delimiter(delimiter)
+        self.delimiter = one_character(delimiter)
         self._read: dict[Path, Rows] = {}  # files of many symbols: parsed once, kept
         self._long: tuple[list[Rows], dict[str, pl.DataFrame]] | None = None
         self._lock = RLock()
@@ -108,7 +104,7 @@ class Files:
         if symbol not in self._owners:
             raise UnknownName("symbol", symbol, self._owners, f"Files are read from {self.path}.")
         owners = self._owners[symbol]
-        _refuse_twins(symbol, owners, self._read)
+        refuse_twins(symbol, owners, self._read)
         if owners[0] in self._read:
             files, by_symbol = self._many()
             frame = by_symbol[symbol]
@@ -172,94 +168,7 @@ class Files:
             return self._long
 
 
-def found_files(path: str) -> list[Path]:
-    """Return the files at a path, in a folder, or of a pattern, in the order of their names.
-
-    Raises
-    ------
-    BadInput
-        If there are none.
-    """
-    place = Path(path).expanduser()
-    if place.is_dir():
-        files = [file for file in place.iterdir() if file.is_file() and not file.name.startswith(".")]
-        wanted = sorted(file for file in files if _suffix(file) in _KINDS)
-        if not wanted:
-            others = ", ".join(sorted(file.name for file in files)[:5]) or "no files at all"
-            raise BadInput(
-                f"{path}: this folder holds no CSV or Parquet file ({', '.join(_KINDS)}, plain or .gz), but {others}."
-            )
-        return wanted
-    if place.is_file():
-        return [place]
-    files = sorted(Path(name) for name in glob(str(place), recursive=True) if Path(name).is_file())
-    if not files:
-        raise BadInput(
-            f"{path}: there is no such file or folder, and no file fits it as a pattern such as 'prices/*.csv.gz'."
-        )
-    return files
-
-
-def stem(file: Path) -> str:
-    """Return the symbol that a file's name says.
-
-    >>> stem(Path("prices/BRK.B.csv.gz"))
-    'BRK.B'
-    """
-    name = _unpacked(file)
-    return Path(name).stem if Path(name).suffix else name
-
-
-def _suffix(file: Path) -> str:
-    return Path(_unpacked(file)).suffix.lower()
-
-
-def _unpacked(file: Path) -> str:
-    return file.stem if file.suffix.lower() in _PACKED else file.name
-
-
-def _refuse_twins(symbol: str, owners: list[Path], long: Mapping[Path, Rows]) -> None:
-    """A symbol may be spread over files of many symbols, but not lie in two files of its own."""
-    stems = {stem(file) for file in owners}
-    if len(owners) > 1 and (len(stems) < len(owners) or any(file not in long for file in owners)):
-        raise BadInput(
-            f"symbol {symbol!r} is in {len(owners)} files: {', '.join(str(file) for file in owners[:5])}. Remove one, or "
-            "pass a path that names the one to read."
-        )
-
-
 def _utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _zone(tz: str | None) -> str | None:
-    if tz is None or tz == "UTC":
-        return tz
-    zones = available_timezones() - {"localtime", "Factory", "posixrules"}
-    if tz not in zones:
-        by_fold = {zone.casefold(): zone for zone in zones}
-        near = by_fold.get(str(tz).casefold()) or next(iter(get_close_matches(str(tz), zones, n=1)), None)
-        hint = f" (did you mean {near!r}?)" if near else ""
-        raise BadParameter(
-            "tz", tz, f"a time zone such as 'America/New_York', 'Europe/London' or 'UTC'{hint}"
-        )
-    return tz
-
-
-def _known_calendar(calendar: str) -> str:
-    if calendar != "24/7":
-        from tapebook.data.calendar import known_calendars
-
-        known = known_calendars()
-        if calendar not in known:
-            raise UnknownName("calendar", calendar, known)
-    return calendar
-
-
-def _delimiter(delimiter: str | None) -> str | None:
-    mark = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
-    if mark is not None and (len(mark) != 1 or mark in '"\r\n#' or mark.isalnum()):
-        raise BadParameter("delimiter", delimiter, "one character such as ',', ';', '|' or a tab")
-    return mark

@@ -54,29 +54,29 @@ def check_length(rows: pl.DataFrame, freq: Frequency, where: str) -> None:
     BadInput
         With the bar length that it looks like.
     """
-    good = rows.filter(pl.col("why").is_null() & pl.col("wall").is_not_null())
     moment = pl.col("ts") if freq.intraday else pl.col("wall").dt.replace_time_zone("UTC")
-    steps = good.select(moment.alias("t")).to_series().drop_nulls().unique().sort().diff().drop_nulls()
-    seconds = steps.dt.total_microseconds() / 1e6
+    steps = moment.filter(pl.col("why").is_null()).drop_nulls().unique().sort().diff().drop_nulls()
+    seconds = rows.select(steps.dt.total_microseconds() / 1e6).to_series()
     if not len(seconds):
         return
     seen = _looks_like(seconds, freq)
-    if seen:
-        typed = (
-            f"pass freq={seen!r} (command line: --freq {seen})"
-            if " " not in seen
-            else "make bars of at least 1m first"
-        )
-        first, second = (str(t)[:19] for t in good["wall"].sort()[:2])
-        raise BadInput(
-            f"{where}: looks like {seen} bars, not {freq}: most steps are {_worded(float(seconds.median()))}, "  # type: ignore[arg-type]
-            f"beginning with {first} and {second}. To load them as they are, {typed}."
-        )
+    if not seen:
+        return
+    typed = f"pass freq={seen!r} (command line: --freq {seen})" if " " not in seen else "make 1m bars first"
+    usual = _worded(float(seconds.median()))  # type: ignore[arg-type]
+    first, second = (str(t)[:19] for t in rows["wall"].drop_nulls().unique().sort()[:2])
+    raise BadInput(
+        f"{where}: looks like {seen} bars, not {freq}: most steps are {usual}, beginning with {first} and "
+        f"{second}. To load them as they are, {typed}."
+    )
 
 
 def _looks_like(seconds: pl.Series, freq: Frequency) -> str:
     """Return the bar length that the steps show if it is not `freq`, else ""."""
-    usual, least = float(seconds.mode().min()), float(seconds.min())  # type: ignore[arg-type]
+    least = float(seconds.min())  # type: ignore[arg-type]
+    if least >= _shortest(freq) and (least < 1.5 * freq.seconds or len(seconds) < _FEW_STEPS):
+        return ""
+    usual = float(seconds.mode().min())  # type: ignore[arg-type]
     if _share(seconds < _shortest(freq)) > 0.5:
         return _name(usual if usual < _shortest(freq) else least)
     if len(seconds) < _FEW_STEPS or least < 1.5 * freq.seconds:  # gaps alone say nothing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -33,7 +32,8 @@ def to_utc(rows: pl.DataFrame, freq: Frequency, tz: str | None, calendar: str, w
         return rows.with_columns(aware.alias("ts"))
     if tz is None and calendar != "24/7":
         raise BadInput(
-            f"{where}: times such as {str(some['wall'][0])[:19]} name no time zone. Pass tz= with the zone of the file's "
+            f"{where}: times such as {str(some['wall'][0])[:19]} name no time zone. Pass tz= with the "
+            f"zone of the file's "
             "clock, such as tz='America/New_York' or tz='UTC' (command line: --tz)."
         )
     zone = tz or "UTC"
@@ -67,19 +67,14 @@ def _decided(rows: pl.DataFrame, freq: Frequency, zone: str) -> pl.DataFrame:
     steps = known["wall"].diff().drop_nulls().dt.total_microseconds()
     falling = bool((steps < 0).sum() > (steps > 0).sum())
     ordered = known.reverse() if falling else known
-    early, late = ordered["early"].to_list(), ordered["late"].to_list()
-    stamps, at = ordered["ts"].to_list(), ordered["at"].to_list()
+    ordered = ordered.with_columns(before=pl.col("ts").shift(1), after=pl.col("ts").shift(-1)).with_columns(
+        block=pl.col("twice").rle_id()
+    )
     instants: dict[int, datetime | None] = {}
-    flags = enumerate(ordered["twice"].to_list())
-    for doubtful, block in groupby(flags, key=lambda flag: bool(flag[1])):
-        if doubtful:
-            places = [place for place, _ in block]
-            before = stamps[places[0] - 1] if places[0] else None
-            after = stamps[places[-1] + 1] if places[-1] + 1 < len(stamps) else None
-            chosen = _choose(
-                [early[p] for p in places], [late[p] for p in places], before, after, freq.seconds
-            )
-            instants |= {at[place]: instant for place, instant in zip(places, chosen, strict=True)}
+    for block in ordered.filter("twice").partition_by("block", maintain_order=True):
+        early, late = block["early"].to_list(), block["late"].to_list()
+        chosen = _choose(early, late, block["before"][0], block["after"][-1], freq.seconds)
+        instants |= dict(zip(block["at"], chosen, strict=True))
     found = pl.DataFrame(
         {"at": list(instants), "sure": list(instants.values())},
         schema={"at": pl.get_index_type(), "sure": pl.Datetime("us", "UTC")},

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import polars as pl
 
 from tapebook.errors import BadInput
 
-SHAPE = {"wall": pl.Datetime("us"), "offset": pl.Int32, "why": pl.String}
-"""`wall` is the time as written, `offset` minutes east of UTC or null if none is written, `why` a complaint."""
+SHAPE = pl.Schema({"wall": pl.Datetime("us"), "offset": pl.Int32(), "why": pl.String()})
+"""`wall` is the time as written, `offset` minutes east of UTC, null if none is written, `why` a complaint."""
 
 _T = (
     r"(?:(?:[Tt_,;]|\s)\s*(?P<h>\d{1,2}):?(?P<mi>\d{2})(?::?(?P<s>\d{2})(?:[.,:](?P<f>\d{1,9}))?)?"
@@ -32,9 +33,13 @@ _SHAPES = (
     rf"^{_MONTH}[-/. ]\s*{_YEAR}$",
 )
 _MONTHS = {
-    name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
 }
 _PARTS = ("y", "mo", "mon", "d", "a", "b", "h", "mi", "s", "f", "ap", "z", "o")
+_USUAL = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M")
 _EPOCH = r"^-?\d{9,19}(?:\.\d+)?$"
 _EXAMPLES = "such as 2013-01-31, 2013-01-31T09:30:00Z, 31.01.2013, 31-Jan-2013 or seconds since 1970"
 _FEW = 0.1  # up to this share of rows that contradict the others are taken for typing errors
@@ -55,10 +60,27 @@ def read_stamps(cells: pl.Series, dayfirst: bool | None, where: str) -> pl.DataF
         return _temporal(cells)
     if cells.dtype.is_numeric():
         cells = _as_digits(cells)
-    days = cells.str.to_date("%Y-%m-%d", strict=False)
-    if not days.null_count() and (days.dt.year() >= 1600).all() and (days.dt.year() < 2200).all():
-        return _frame(days.cast(pl.Datetime("us")), None, None)
+    wall = _uniform(cells)
+    if wall is not None:
+        return _frame(wall, None, None)
     return _shaped(cells.str.strip_chars(), dayfirst, where)
+
+
+def _uniform(cells: pl.Series) -> pl.Series | None:
+    """Read cells that are all written in the same one of the usual ways, at once."""
+    for form in _USUAL:
+        if cells.head(1).str.to_datetime(form, time_unit="us", strict=False).null_count():
+            continue
+        wall = cells.str.to_datetime(form, time_unit="us", strict=False)
+        first, last = wall.min(), wall.max()
+        plausible = (
+            isinstance(first, datetime)
+            and isinstance(last, datetime)
+            and first.year >= 1600
+            and last.year < 2200
+        )
+        return wall if plausible and not wall.null_count() else None
+    return None
 
 
 def joined(dates: pl.Series, times: pl.Series) -> pl.Series:
@@ -89,16 +111,12 @@ def _as_digits(cells: pl.Series) -> pl.Series:
 
 
 def _frame(wall: pl.Series, offset: pl.Series | None, why: pl.Series | None) -> pl.DataFrame:
-    rows = len(wall)
-    blank = pl.repeat(None, rows, dtype=pl.Int32, eager=True)
-    return pl.DataFrame(
-        {
-            "wall": wall,
-            "offset": blank if offset is None else offset,
-            "why": blank.cast(pl.String) if why is None else why,
-        },
-        schema=SHAPE,
-    )
+    frame = pl.DataFrame({"wall": wall})
+    given = {"offset": offset, "why": why}
+    columns = [
+        pl.lit(None if given[name] is None else given[name], dtype=SHAPE[name]).alias(name) for name in given
+    ]
+    return frame.with_columns(columns)
 
 
 def _temporal(cells: pl.Series) -> pl.DataFrame:
@@ -220,15 +238,8 @@ def _ordered(parts: pl.DataFrame, dayfirst: bool | None, where: str) -> pl.DataF
     doubtful = dayfirst is None and min(day_first, month_first) > _FEW * max(day_first, month_first)
     why = no_complaint
     if doubtful:
-        why = (
-            pl.when(either & (pl.max_horizontal(pl.col("a", "b").cast(pl.Int32)) <= 12))
-            .then(
-                pl.lit(
-                    "may be day/month or month/day: other rows of this file show both; pass dayfirst=True or False"
-                )
-            )
-            .alias("why")
-        )
+        told = "may be day/month or month/day, as rows of this file show both; pass dayfirst=True or False"
+        why = pl.when(either).then(pl.lit(told)).alias("why")
     parts = parts.with_columns(pl.coalesce("mo", month).alias("mo"), pl.coalesce("d", day).alias("d"), why)
     return parts.with_columns(pl.when(pl.col("why").is_null()).then("d").otherwise(pl.lit("0")).alias("d"))
 
@@ -247,7 +258,8 @@ def _first(texts: pl.Series, dayfirst: bool | None, day_first: int, month_first:
         return True
     raise BadInput(
         f"{where}: {differ[0]!r} may be day/month or month/day, and no row of the file shows which. Pass "
-        f"dayfirst=True if it is {_read_as(differ[0], True)}, dayfirst=False if it is {_read_as(differ[0], False)} "
+        f"dayfirst=True if it is {_read_as(differ[0], True)}, dayfirst=False if it is "
+        f"{_read_as(differ[0], False)} "
         "(command line: --dayfirst or --monthfirst)."
     )
 
@@ -260,7 +272,7 @@ def _read_as(text: str, dayfirst: bool) -> str:
 
 def _epochs(rows: pl.DataFrame) -> pl.DataFrame:
     """Seconds, milli-, micro- or nanoseconds since 1970, told apart by their size."""
-    schema = {"row": pl.Int64, **SHAPE}
+    schema = pl.Schema({"row": pl.Int64(), **SHAPE})
     if not len(rows):
         return pl.DataFrame(schema=schema)
     text = pl.col("text")

@@ -59,7 +59,8 @@ def guess(rows: list[list[str]], columns: Mapping[str, str], where: str) -> Layo
         names = ("open", "high", "low", "close", "volume")[: min(values, 5)]
         return Layout(tuple(headers), at | {name: prices + i for i, name in enumerate(names)})
     raise BadInput(
-        f"{where}: there are no headers, the first line holds values: {listed(rows[0])}. Which column is which cannot be "
+        f"{where}: there are no headers, the first line holds values: {listed(rows[0])}. Which column is "
+        f"which cannot be "
         f"told with certainty: {_PASS}."
     )
 

@@ -12,13 +12,15 @@ from tapebook.schema import FIELDS
 
 # The nearest name first: a file with both "Close" and "Last" has its close in "Close".
 _ALIASES: dict[str, str] = {
-    "stamp": "datetime timestamp dateandtime datetimeutc utcdatetime dateutc gmttime utctime localtime opentime "
+    "stamp": "datetime timestamp dateandtime datetimeutc utcdatetime dateutc gmttime utctime localtime "
+    "opentime "
     "openingtime bartime barstart starttime ts dt candletime begin",
     "date": "date dtyyyymmdd yyyymmdd tradedate tradingdate tradingday sessiondate pricedate dates day "
     "datum dateday data fecha",
     "time": "time hhmmss hhmm tradetime timeutc hour zeit heure hora ora",
     "unix": "unix epoch unixtime unixtimestamp epochms epochtime ms",
-    "open": "open o openprice pxopen op opening openingprice opn firstprice first eröffnung eroeffnung erster "
+    "open": "open o openprice pxopen op opening openingprice opn firstprice first eröffnung eroeffnung "
+    "erster "
     "eröffnungskurs ouverture ouv apertura abertura",
     "high": "high h highprice pxhigh hi highest max maximum hoch höchst tageshoch hoechst plushaut haut "
     "massimo máximo",
@@ -26,9 +28,11 @@ _ALIASES: dict[str, str] = {
     "close": "close c closeprice pxlast closelast closingprice cl closing last lastprice price settle "
     "settlement settlementprice schlusskurs schluss schlußkurs letzter clôture cloture clot dernier cierre "
     "chiusura ultimo último",
-    "volume": "volume v vol vo pxvolume stück stuecke stücke tradedvolume totalvolume sharevolume basevolume shares "
+    "volume": "volume v vol vo pxvolume stück stuecke stücke tradedvolume totalvolume sharevolume "
+    "basevolume shares "
     "totaltradedquantity tradedquantity quantity qty volumen tickvol tickvolume",
-    "symbol": "symbol ticker tickersymbol code instrument sym ric secid securityid security pair stock asset name",
+    "symbol": "symbol ticker tickersymbol code instrument sym ric secid securityid security pair stock "
+    "asset name",
     "split": "stocksplits stocksplit split splits splitfactor splitcoefficient splitratio",
     "dividend": "dividends dividend divcash dividendamount cashdividend dividendcash div",
 }
@@ -117,7 +121,8 @@ def recognise(headers: Sequence[str], mapping: Mapping[str, str]) -> Layout:
         best = found.get(role)
         if best and best[0] == rank:
             raise BadInput(
-                f"two columns are named like {headers[best[1]]!r}: rename one, or pass columns={{{role!r}: <header>}}"
+                f"two columns are named like {headers[best[1]]!r}: rename one, or pass "
+                f"columns={{{role!r}: <header>}}"
             )
         if best is None or rank < best[0]:
             found[role] = (rank, position)
@@ -168,16 +173,20 @@ def missing(layout: Layout, where: str) -> BadInput | None:
         adjusted = [h for h in layout.headers if _ADJUSTED.search(plain(h)) and "close" in plain(h)]
         if adjusted:
             return BadInput(
-                f"{where}: the only close is {adjusted[0]!r}, which is adjusted; raw prices are expected, adjustment comes "
-                f"from splits and dividends. To load it all the same pass columns={{'close': {adjusted[0]!r}}}."
+                f"{where}: the only close is {adjusted[0]!r}, which is adjusted; raw prices are expected, "
+                f"adjustment comes "
+                f"from splits and dividends. To load it all the same pass "
+                f"columns={{'close': {adjusted[0]!r}}}."
             )
         return BadInput(
-            f"{where}: no column holds the close. Headers found: {listed(layout.headers)}. Expected a name such as "
+            f"{where}: no column holds the close. Headers found: {listed(layout.headers)}. Expected a "
+            f"name such as "
             "Close, Last or Price; otherwise pass columns={'close': '<header>'}."
         )
     if "stamp" not in layout.at and "date" not in layout.at:
         return BadInput(
-            f"{where}: no column holds the date. Headers found: {listed(layout.headers)}. Expected a name such as "
+            f"{where}: no column holds the date. Headers found: {listed(layout.headers)}. Expected a name "
+            f"such as "
             "Date, Time, Datetime or Timestamp; otherwise pass columns={'date': '<header>'}."
         )
     return None

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import polars as pl
 
 MISSING = (
-    "", "nan", "null", "none", "na", "n/a", "n.a.", "nil", "-", "--", "---", "—", "–", ".", "#n/a", "#n/a n/a", "<na>", "nat", "?",
+    "", "nan", "null", "none", "na", "n/a", "n.a.", "nil", "-", "--", "---", "—", "–", ".", "#n/a", "#n/a "
+    "n/a", "<na>", "nat", "?",
 )  # fmt: skip
 _GROUPS = r"[ \u00a0\u202f\u2009'’]"
 _CURRENCY = r"^([+-]?)\s*(?:\p{Sc}|[A-Z]{1,2}\$|[A-Z]{3}\b|kr\.?)\s*|\s*(?:\p{Sc}|\b[A-Z]{3}|kr\.?)$"
@@ -19,10 +20,10 @@ _SIZES = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
 
 
 class Numbers(NamedTuple):
-    """Values (Float64, null where missing or unreadable) and, where unreadable, why (String)."""
+    """Values (Float64, null where missing or unreadable) and why they are unreadable (String), or None."""
 
     values: pl.Series
-    why: pl.Series
+    why: pl.Series | None
 
 
 def read_numbers(columns: dict[str, pl.Series], delimiter: str = ",") -> dict[str, Numbers]:
@@ -31,24 +32,22 @@ def read_numbers(columns: dict[str, pl.Series], delimiter: str = ",") -> dict[st
     A sole mark that could be either ("1,234") is thousands, unless the file's delimiter is a
     semicolon or a tab, where it is the decimal mark. Volumes may carry K, M, B or T.
     """
-    texts = {name: cells for name, cells in columns.items() if cells.dtype == pl.String}
-    read = {name: _cast(cells) for name, cells in texts.items()}
-    odd = {name: _odd(texts[name], values) for name, values in read.items()}
-    decimal = _decimal(texts, odd, delimiter)
-    answer = {}
-    for name, cells in columns.items():
-        if name not in texts:
-            values = cells.cast(pl.Float64, strict=False).fill_nan(None)
-        elif odd[name].any() or (decimal == "," and cells.str.contains(".", literal=True).any()):
-            values = _slow(cells, decimal, magnitudes=name == "volume")
-        else:
-            values = read[name]
-        answer[name] = _judged(cells, values)
-    return answer
-
-
-def _cast(cells: pl.Series) -> pl.Series:
-    return cells.cast(pl.Float64, strict=False).fill_nan(None)
+    plain = pl.DataFrame(columns).select(pl.all().cast(pl.Float64, strict=False))
+    sound = plain.select(pl.all().is_finite().all(ignore_nulls=False)).row(0, named=True)
+    if all(sound.values()):
+        return {name: Numbers(plain[name], None) for name in columns}
+    read = {name: plain[name].fill_nan(None) for name in columns}
+    odd = {name: _odd(cells, read[name]) for name, cells in columns.items() if cells.dtype == pl.String}
+    decimal = _decimal({name: columns[name] for name in odd}, odd, delimiter)
+    for name, strange in odd.items():
+        if strange.any() or (decimal == "," and columns[name].str.contains(".", literal=True).any()):
+            read[name] = _slow(columns[name], decimal, magnitudes=name == "volume")
+    return {
+        name: Numbers(read[name], None)
+        if sound[name] and name not in odd
+        else _judged(columns[name], read[name])
+        for name in columns
+    }
 
 
 def _absent(cells: pl.Series) -> pl.Series:
@@ -64,9 +63,6 @@ def _odd(cells: pl.Series, values: pl.Series) -> pl.Series:
 
 
 def _judged(cells: pl.Series, values: pl.Series) -> Numbers:
-    finite = values.is_finite()
-    if finite.all() and not values.null_count():
-        return Numbers(values, pl.repeat(None, len(values), dtype=pl.String, eager=True))
     frame = pl.DataFrame({"value": values, "absent": _absent(cells)})
     why = frame.select(
         pl.when(pl.col("absent"))
@@ -78,7 +74,8 @@ def _judged(cells: pl.Series, values: pl.Series) -> Numbers:
         .otherwise(None)
         .cast(pl.String)
     ).to_series()
-    return Numbers(frame.select(pl.when(pl.col("value").is_finite()).then("value")).to_series(), why)
+    finite = frame.select(pl.when(pl.col("value").is_finite()).then("value")).to_series()
+    return Numbers(finite, why if why.null_count() < len(why) else None)
 
 
 def _decimal(texts: dict[str, pl.Series], odd: dict[str, pl.Series], delimiter: str) -> str:

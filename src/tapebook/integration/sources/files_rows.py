@@ -19,6 +19,7 @@ from tapebook.schema import FIELDS
 ACTIONS = {"split": 1.0, "dividend": 0.0}
 """What a bar without an action says."""
 VALUES = (*FIELDS, *ACTIONS)
+COLUMNS = ("line", "symbol", "wall", "offset", *VALUES, "why", "about")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def read_rows(table: Table, file: Path, dayfirst: bool | None) -> Rows:
         If the file does not show whether 03/04/2013 is a day of March or April.
     """
     table = _without_company_name(table)
-    cells, at, count = table.cells, table.layout.at, len(table.cells)
+    cells, at = table.cells, table.layout.at
     when = cells["stamp"] if "stamp" in at else cells["date"]
     stamps = read_stamps(
         joined(when, cells["time"]) if "time" in at else when, dayfirst, f"{file}, column {table.layout.when}"
@@ -77,27 +78,23 @@ def read_rows(table: Table, file: Path, dayfirst: bool | None) -> Rows:
         "wall": stamps["wall"],
         "offset": stamps["offset"],
     }
-    complaints = [("when", stamps["why"])]
-    columns["symbol"], blank = (
-        _symbols(cells["symbol"]) if "symbol" in at else (_empty(count, pl.String),) * 2
-    )
-    complaints.append(("symbol", blank))
+    complaints: list[tuple[str, pl.Series | None]] = [("when", stamps["why"])]
+    if "symbol" in at:
+        columns["symbol"], blank = _symbols(cells["symbol"])
+        complaints.append(("symbol", blank))
     numbers = read_numbers({name: cells[name] for name in FIELDS if name in at}, table.delimiter)
-    for name in FIELDS:
-        columns[name] = numbers[name].values if name in numbers else _empty(count, pl.Float64)
-        complaints += [(name, numbers[name].why)] if name in numbers else []
+    columns |= {name: read.values for name, read in numbers.items()}
+    complaints += [(name, read.why) for name, read in numbers.items()]
     complaints.append(("close", _unpriced(*numbers["close"])))
-    for name, none in ACTIONS.items():
-        columns[name] = pl.repeat(none, count, dtype=pl.Float64, eager=True)
+    for name in ACTIONS:
         if name in at:
             columns[name], why = _actions(cells[name], name)
             complaints.append((name, why))
-    frame = pl.DataFrame(columns).with_columns(*_first_complaint(complaints))
+    absent = [pl.lit(none, dtype=pl.Float64).alias(name) for name, none in ACTIONS.items() if name not in at]
+    absent += [pl.lit(None, dtype=pl.Float64).alias(name) for name in FIELDS if name not in at]
+    absent += [] if "symbol" in at else [pl.lit(None, dtype=pl.String).alias("symbol")]
+    frame = pl.DataFrame(columns).with_columns(*absent, *_first_complaint(complaints)).select(COLUMNS)
     return Rows(str(file), table, _with_broken(frame, table))
-
-
-def _empty(count: int, kind: type[pl.DataType]) -> pl.Series:
-    return pl.repeat(None, count, dtype=kind, eager=True)
 
 
 def _without_company_name(table: Table) -> Table:
@@ -124,15 +121,17 @@ def _symbols(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
     return read["symbol"], read["why"]
 
 
-def _unpriced(close: pl.Series, why: pl.Series) -> pl.Series:
-    frame = pl.DataFrame({"close": close, "why": why})
+def _unpriced(close: pl.Series, why: pl.Series | None) -> pl.Series | None:
+    if not close.null_count():
+        return None
+    frame = pl.DataFrame({"close": close, "why": [None] * len(close) if why is None else why})
     absent = pl.col("close").is_null() & pl.col("why").is_null()
     return frame.select(pl.when(absent).then(pl.lit("the close is missing")).cast(pl.String)).to_series()
 
 
-def _first_complaint(complaints: list[tuple[str, pl.Series]]) -> tuple[pl.Expr, pl.Expr]:
-    """One complaint a row: about its date first, then its cells from left to right."""
-    told = [(role, why) for role, why in complaints if why.null_count() < len(why)]
+def _first_complaint(complaints: list[tuple[str, pl.Series | None]]) -> tuple[pl.Expr, pl.Expr]:
+    """One complaint a row: about its date first, then its cells in the order of a bar's fields."""
+    told = [(role, why) for role, why in complaints if why is not None and why.null_count() < len(why)]
     if not told:
         return pl.lit(None, dtype=pl.String).alias("why"), pl.lit(None, dtype=pl.String).alias("about")
     why = pl.coalesce(*(pl.lit(series) for _, series in told))
@@ -140,7 +139,7 @@ def _first_complaint(complaints: list[tuple[str, pl.Series]]) -> tuple[pl.Expr, 
     return why.alias("why"), about.alias("about")
 
 
-def _actions(cells: pl.Series, name: str) -> tuple[pl.Series, pl.Series]:
+def _actions(cells: pl.Series, name: str) -> tuple[pl.Series, pl.Series | None]:
     """Read splits (2.0, 2:1, 2/1, 3-for-2) or dividends; 0 and blank are none."""
     ratio = r"^(\d+(?:\.\d+)?)\s*(?::|/|-?\s*for\s*-?)\s*(\d+(?:\.\d+)?)$"
     if name == "split" and cells.dtype == pl.String:
@@ -156,7 +155,7 @@ def _actions(cells: pl.Series, name: str) -> tuple[pl.Series, pl.Series]:
     else:
         values, why = read_numbers({name: cells})[name]
     none = ACTIONS[name]
-    frame = pl.DataFrame({"v": values, "why": why})
+    frame = pl.DataFrame({"v": values, "why": [None] * len(values) if why is None else why})
     impossible = (pl.col("v") < 0) | pl.col("v").is_infinite() | pl.col("v").is_nan()
     frame = frame.select(
         pl.when(pl.col("v").is_null() | impossible | (pl.col("v") == 0)).then(none).otherwise("v").alias("v"),
@@ -171,7 +170,7 @@ def _with_broken(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
         broken = table.broken.with_columns(pl.lit("").alias("about"))
         frame = pl.concat([frame, broken], how="diagonal").sort("line")
     if "symbol" not in table.layout.at:
-        return frame.with_columns(pl.lit(None, dtype=pl.String).alias("symbol"))
+        return frame
     known = table.cells["symbol"].cast(pl.String).drop_nulls().unique()
     first = min((symbol for symbol in known if symbol), default=None)
     lost = ~pl.col("symbol").is_in(known.implode()) | pl.col("symbol").is_null()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,23 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from tapebook.errors import BadInput, BadParameter, TapebookError
-from tapebook.integration.sources.files_headerless import guess, looks_like_rows
+from tapebook.errors import BadInput
+from tapebook.integration.sources.files_head import Head, find_head, split_line
 from tapebook.integration.sources.files_headers import Layout, listed, missing, recognise
 from tapebook.integration.sources.files_text import PARQUET, decode, read_bytes
-
-DELIMITERS = (",", ";", "\t", "|")
-_SEARCHED = 30  # lines from the top among which the headers are looked for
-_DIRECTIVE = re.compile(r"^\ufeff?sep=(.)$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Head:
-    """Where a text file's rows begin and how they are written. `after` counts lines before the first row."""
-
-    layout: Layout
-    delimiter: str
-    after: int
 
 
 @dataclass(frozen=True)
@@ -51,19 +37,14 @@ class Table:
         )
 
 
-BROKEN = {"line": pl.Int64, "why": pl.String, "symbol": pl.String}
-
-
-def is_parquet(file: Path) -> bool:
-    """Whether the file's content is Parquet."""
-    return read_bytes(file, head=True).startswith(PARQUET)
+BROKEN = pl.Schema({"line": pl.Int64(), "why": pl.String(), "symbol": pl.String()})
 
 
 def head_of(file: Path, columns: Mapping[str, str], delimiter: str | None) -> Layout:
     """Read a file's headers only."""
     raw = read_bytes(file, head=True)
     if raw.startswith(PARQUET):
-        return _parquet_layout(file, _parquet(file, rows=0).columns, columns)
+        return _parquet_layout(file, _parquet(file, rows=False).columns, columns)
     return find_head(decode(raw, file).split("\n")[:200], file, columns, delimiter).layout
 
 
@@ -83,111 +64,21 @@ def read_table(file: Path, columns: Mapping[str, str], delimiter: str | None) ->
     return _text_table(text, head, file)
 
 
-def split_line(line: str, delimiter: str) -> list[str] | None:
-    """Return one line's cells, None if its quotes do not pair up."""
-    if '"' not in line:
-        return [cell.strip() for cell in line.split(delimiter)]
-    try:
-        rows = list(csv.reader([line], delimiter=delimiter, strict=True, skipinitialspace=True))
-    except csv.Error:
-        return None
-    return [cell.strip() for cell in rows[0]] if len(rows) == 1 else None
-
-
-def find_head(lines: list[str], file: Path, columns: Mapping[str, str], delimiter: str | None) -> Head:
-    """Find the line with the headers, and the delimiter, in a text file's first lines."""
-    numbered = [(i, line.strip("\ufeff")) for i, line in enumerate(lines) if line.strip()]
-    numbered = [(i, line) for i, line in numbered if not _DIRECTIVE.match(line)][:_SEARCHED]
-    for i, line in numbered:
-        found = _recognised(line, columns, delimiter)
-        if found:
-            return _below(Head(found[0], found[1], i + 1), lines, file)
-        if looks_like_rows(line, (delimiter,) if delimiter else DELIMITERS):
-            break
-    return _unheaded(numbered, file, columns, delimiter)
-
-
-def _recognised(line: str, columns: Mapping[str, str], delimiter: str | None) -> tuple[Layout, str] | None:
-    """Return the layout of a line that names a date and a close, by the delimiter that finds most."""
-    best: tuple[Layout, str] | None = None
-    for mark in (delimiter,) if delimiter else DELIMITERS:
-        cells = split_line(line.lstrip().removeprefix("#"), mark)
-        if mark not in line or not cells:
-            continue
-        try:
-            layout = recognise(_trimmed(cells), columns)
-        except TapebookError:
-            continue
-        if missing(layout, "") is None and (best is None or len(layout.at) > len(best[0].at)):
-            best = layout, mark
-    return best
-
-
-def _trimmed(cells: list[str]) -> list[str]:
-    """Drop the empty header that a trailing delimiter makes."""
-    return cells[:-1] if len(cells) > 1 and not cells[-1] else cells
-
-
-def _below(head: Head, lines: list[str], file: Path) -> Head:
-    """Step over the second and third header line that yfinance writes (Ticker,… and Date,,,)."""
-    cells = [split_line(line, head.delimiter) or [""] for line in lines[head.after : head.after + 2]]
-    if (
-        len(cells) == 2
-        and cells[0][0] == "Ticker"
-        and cells[1][0] in ("Date", "Datetime")
-        and not any(cells[1][1:])
-    ):
-        names = {cell for cell in cells[0][1:] if cell}
-        if len(names) > 1:
-            raise BadInput(
-                f"{file}: holds {len(names)} tickers side by side ({listed(sorted(names))}); one file a symbol, or one row "
-                "a symbol and day, is expected. With pandas: frame.stack(level='Ticker') before to_csv."
-            )
-        return Head(head.layout, head.delimiter, head.after + 2)
-    return head
-
-
-def _unheaded(
-    numbered: list[tuple[int, str]], file: Path, columns: Mapping[str, str], delimiter: str | None
-) -> Head:
-    """There are no headers: read the rows by position if that is certain, or say what is missing."""
-    rows = [(i, line) for i, line in numbered if not line.lstrip().startswith("#")] or numbered
-    if not rows:
-        raise BadInput(f"{file}: has no rows, only blank lines or comments.")
-    mark = delimiter or max(DELIMITERS, key=lambda mark: rows[0][1].count(mark))
-    first = split_line(rows[0][1], mark)
-    if first is None:
-        raise BadInput(f"{file}, line {rows[0][0] + 1}: its quotes do not pair up: {rows[0][1][:80]!r}.")
-    if looks_like_rows(rows[0][1], (mark,)):
-        cells = [split_line(line, mark) or [] for _, line in rows]
-        return Head(guess(cells, columns, f"{file}, line {rows[0][0] + 1}"), mark, rows[0][0])
-    where = f"{file}, line {rows[0][0] + 1}"
-    try:
-        layout = recognise(_trimmed(first), columns)
-    except BadParameter as error:
-        raise BadParameter(error.name, error.value, f"{error.expected} of {where}") from error
-    except BadInput as error:
-        raise BadInput(f"{where}: {error}") from error
-    raise missing(layout, where) or BadInput(f"{where}: cannot be split into columns; pass delimiter=.")
-
-
 def _text_table(text: str, head: Head, file: Path) -> Table:
     """Cut the lines into cells, all at once where no quotes are in the way."""
     mark, width = head.delimiter, len(head.layout.headers)
     lines = pl.Series("text", [text]).str.split("\n").explode()
-    frame = pl.DataFrame({"text": lines}).with_row_index("line", 1).slice(head.after)
-    frame = frame.with_columns(pl.col("line").cast(pl.Int64))
-    bare = pl.col("text").str.strip_chars(" \t\r\x0b\x0c\x1a\ufeff" + mark + ",;")
-    no_row = (
-        (bare == "")
-        | bare.str.starts_with("#")
-        | pl.lit(head.after > 0) & (pl.col("text") == lines[head.after - 1])
-    )
-    frame = frame.filter(~no_row)
+    rows = pl.LazyFrame({"text": lines}).with_row_index("line", 1).slice(head.after)
+    bare = pl.col("text").str.strip_chars(" \t\x0b\x0c\x1a\ufeff" + mark + ",;")
+    no_row = (bare == "") | bare.str.starts_with("#")
+    if head.after:
+        no_row = no_row | (pl.col("text") == lines[head.after - 1])
     quoted = pl.col("text").str.contains('"', literal=True)
-    cut, broken = _cut(frame.filter(~quoted), head, width)
-    if len(cut) + len(broken) < len(frame):
-        more, more_broken = _cut_quoted(frame.filter(quoted), head, width)
+    frame = rows.filter(~no_row).select(pl.col("line").cast(pl.Int64), "text", quoted=quoted).collect()
+    some = bool(frame["quoted"].any())
+    cut, broken = _cut(frame.filter(~pl.col("quoted")) if some else frame, head, width)
+    if some:
+        more, more_broken = _cut_quoted(frame.filter("quoted").select("line", "text"), head, width)
         cut, broken = pl.concat([cut, more]).sort("line"), pl.concat([broken, more_broken]).sort("line")
     cut, broken = _without_footer(cut, broken, lines, head)
     if not len(cut) and not len(broken):
@@ -196,23 +87,27 @@ def _text_table(text: str, head: Head, file: Path) -> Table:
 
 
 def _cut(frame: pl.DataFrame, head: Head, width: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    text, mark = pl.col("text"), head.delimiter
-    frame = frame.with_columns((text.str.count_matches(mark, literal=True) + 1).alias("n"))
+    text, mark, at = pl.col("text"), head.delimiter, head.layout.at
+    count = text.str.count_matches(mark, literal=True) + 1
     trailing = (pl.col("n") == width + 1) & text.str.strip_chars_end(" ").str.ends_with(mark)
-    fits = (pl.col("n") == width) | trailing
-    cells = frame.filter(fits)["text"].str.split_exact(mark, width).struct.unnest()
-    cut = cells.select(
-        pl.col(f"field_{position}").str.strip_chars().alias(role) for role, position in head.layout.at.items()
+    counted = (
+        frame.lazy().with_columns(n=count).with_columns(fits=(pl.col("n") == width) | trailing).collect()
     )
-    cut = cut.insert_column(0, frame.filter(fits)["line"])
-    at = head.layout.at.get("symbol")
-    symbol = (
-        pl.lit(None, dtype=pl.String) if at is None else text.str.split(mark).list.get(at, null_on_oob=True)
+    good = counted if counted["fits"].all() else counted.filter("fits")
+    fields = [
+        pl.col("fields").struct.field(f"field_{place}").str.strip_chars().alias(role)
+        for role, place in at.items()
+    ]
+    cut = good.lazy().with_columns(fields=text.str.split_exact(mark, width)).select("line", *fields).collect()
+    if len(good) == len(counted):
+        return cut, pl.DataFrame(schema=BROKEN)
+    symbol = pl.lit(None, dtype=pl.String)
+    if "symbol" in at:
+        symbol = text.str.split(mark).list.get(at["symbol"], null_on_oob=True).str.strip_chars()
+    bad = counted.filter(~pl.col("fits"))
+    return cut, bad.select("line", _ragged(pl.col("n"), width).alias("why"), symbol.alias("symbol")).cast(
+        BROKEN
     )
-    broken = frame.filter(~fits).select(
-        "line", _ragged(pl.col("n"), width).alias("why"), symbol.str.strip_chars().alias("symbol")
-    )
-    return cut, broken.cast(BROKEN)
 
 
 def _ragged(count: pl.Expr, width: int) -> pl.Expr:
@@ -257,14 +152,20 @@ def _is_remark(text: str, delimiter: str) -> bool:
     return wordy and not any(re.match(r"[-+$€£]?\d", cell) for cell in cells)
 
 
-def _parquet(file: Path, rows: int | None = None) -> pl.DataFrame:
-    import io
+def _parquet(file: Path, rows: bool = True) -> pl.DataFrame:
+    """Read through pyarrow: polars' own reader panics on some broken files."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
+    raw = read_bytes(file)
     try:
-        return pl.read_parquet(io.BytesIO(read_bytes(file)), n_rows=rows, use_pyarrow=False)
-    except TapebookError:
-        raise
-    except Exception as error:  # whatever a broken file does to the reader, the user must learn which file
+        content = pq.ParquetFile(pa.BufferReader(raw))
+        table = content.read() if rows else content.schema_arrow.empty_table()
+        return pl.DataFrame(table)
+    except (
+        Exception,
+        pl.exceptions.PanicException,
+    ) as error:  # whatever breaks, the user must learn which file
         raise BadInput(
             f"{file}: is not a readable Parquet file ({str(error)[:200]}). Write or download it again."
         ) from error

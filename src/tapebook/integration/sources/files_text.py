@@ -10,7 +10,10 @@ from pathlib import Path
 
 from tapebook.errors import BadInput
 
-EXPECTED = "expected CSV text (.csv, .txt, .tsv) or Parquet (.parquet, .pq), plain or compressed as .gz, .bz2, .xz or .zst"
+EXPECTED = (
+    "expected CSV text (.csv, .txt, .tsv) or Parquet (.parquet, .pq), plain or compressed as .gz, .bz2, .xz "
+    "or .zst"
+)
 PARQUET = b"PAR1"
 _HEAD = 64 * 1024
 _BOMS = (
@@ -49,7 +52,8 @@ def read_bytes(file: Path, head: bool = False) -> bytes:
         raise BadInput(f"{file}: is a folder; {EXPECTED}.") from error
     except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise BadInput(
-            f"{file}: cannot be read or decompressed ({error}). Is the download complete? {EXPECTED.capitalize()}."
+            f"{file}: cannot be read or decompressed ({error}). Is the download complete? "
+            f"{EXPECTED.capitalize()}."
         ) from error
     if not raw.strip():
         raise BadInput(f"{file}: is empty; {EXPECTED}.")
