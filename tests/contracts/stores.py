@@ -347,7 +347,8 @@ class LakeContract:
         kept = numbers[4]
         states = [lake.bars(asof=asof).fingerprint() for asof in (kept, None)]
         told = lake.compact(keep=[kept, 10_000])
-        assert told.files_after < told.files_before
+        assert 0 < told.files_after < told.files_before
+        assert 0 < told.bytes_after < told.bytes_before
         assert told.dropped >= len(numbers)
         assert [lake.bars(asof=asof).fingerprint() for asof in (kept, None)] == states
         assert lake.snapshots().id.tolist() == [kept, lake.snapshot()]
@@ -356,7 +357,11 @@ class LakeContract:
         lake.compact()
         assert len(lake.snapshots()) == 1
         assert lake.bars().fingerprint() == states[1]
-        assert len(list(Path(config.lake).rglob("*.parquet"))) == lake.compact().files_after
+        files = list(Path(config.lake).rglob("*.parquet"))
+        again = lake.compact()
+        assert again.files_after == len(files)
+        assert again.bytes_after == sum(file.stat().st_size for file in files)
+        assert str(again).startswith(f"{len(files)} files, now {len(files)}; ")
 
     def test_compact_leaves_other_files_alone(self, lake, config):
         lake.write(rows())

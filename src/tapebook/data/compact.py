@@ -41,7 +41,7 @@ def compact(store: Store, keep: Collection[int]) -> Compacted:
     if not store.exists():
         return Compacted()
     with store.alone() as cursor:
-        before = _size(cursor)
+        before = _size(store, cursor)
         dropped = _expire(cursor, keep)
         for table in TABLES:
             cursor.execute(
@@ -50,7 +50,7 @@ def compact(store: Store, keep: Collection[int]) -> Compacted:
         cursor.execute(f"CALL ducklake_merge_adjacent_files('{NAME}')")
         dropped += _expire(cursor, {*keep, newest(cursor)})
         cursor.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
-        after = _size(cursor)
+        after = _size(store, cursor)
     return Compacted(before[0], after[0], before[1], after[1], dropped)
 
 
@@ -65,10 +65,9 @@ def _expire(cursor: DuckDBPyConnection, keep: Collection[int]) -> int:
     return len(old)
 
 
-def _size(cursor: DuckDBPyConnection) -> tuple[int, int]:
-    """Number and bytes of the files that the newest snapshot is made of."""
-    row = cursor.execute(
-        f"SELECT sum(file_count + delete_file_count), sum(file_size_bytes + delete_file_size_bytes) "
-        f"FROM ducklake_table_info('{NAME}')"
-    ).fetchone()
-    return (int(row[0] or 0), int(row[1] or 0)) if row else (0, 0)
+def _size(store: Store, cursor: DuckDBPyConnection) -> tuple[int, int]:
+    """Number and bytes of the files of all snapshots, as the catalogue has them."""
+    tables = [f"{store.metadata}.ducklake_{kind}_file" for kind in ("data", "delete")]
+    files = " UNION ALL ".join(f"SELECT file_size_bytes AS size FROM {table}" for table in tables)
+    row = cursor.execute(f"SELECT count(*), sum(size) FROM ({files})").fetchone()
+    return (int(row[0]), int(row[1] or 0)) if row else (0, 0)

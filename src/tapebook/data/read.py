@@ -58,7 +58,10 @@ def in_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
-    """Answer `question` at one snapshot; ask again if its files were merged away meanwhile.
+    """Answer `question` at one snapshot; ask again if a compaction came between.
+
+    A question about several tables asks the catalogue several times, so the snapshot is looked for
+    once more afterwards: if it is still there, so was all of it while the question was answered.
 
     Raises
     ------
@@ -68,12 +71,16 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
     import duckdb
 
     for attempt in range(TRIES):
-        with closing(store.reading()) as cursor:
-            try:
-                return question(View(cursor, resolve(cursor, asof)))
-            except duckdb.Error as error:
-                if attempt == TRIES - 1 or not moved(error):
-                    raise
+        try:
+            with closing(store.reading()) as cursor:
+                view = View(cursor, resolve(cursor, asof))
+                answer = question(view)
+            with closing(store.reading()) as cursor:
+                cursor.execute(f"FROM {View(cursor, view.snapshot).table('instruments')} LIMIT 0")
+            return answer
+        except duckdb.Error as error:
+            if attempt == TRIES - 1 or not moved(error):
+                raise
     raise AssertionError  # the last attempt returns or raises
 
 

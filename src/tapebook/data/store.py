@@ -136,6 +136,11 @@ class Store:
         return Path(self.config.database.removeprefix("sqlite:///")).with_name("lake.sqlite")
 
     @property
+    def metadata(self) -> str:
+        """How a query names the schema of DuckLake's own tables."""
+        return f"__ducklake_metadata_{NAME}.{'main' if self.config.embedded else SCHEMA}"
+
+    @property
     def dsn(self) -> str:
         """The PostgreSQL URL as libpq reads it."""
         return "postgresql://" + self.config.database.partition("://")[2]
