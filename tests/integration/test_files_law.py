@@ -19,12 +19,15 @@ FUZZ = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 DATES = st.sampled_from(
-    ["2013-01-02", "2013-01-03", "2013-01-04T09:30:00Z", "20130107", "08/01/2013", "01/13/2013", "13.01.2013", "1357084800",
-     "2013-02-30", "9-Jan-2013", "Jan 10, 2013", "", "now", "2013-11-03 01:30", "2013-03-10 02:30", "99999999999999999999",
+    ["2013-01-02", "2013-01-03", "2013-01-04T09:30:00Z", "20130107", "08/01/2013", "01/13/2013",
+     "13.01.2013", "1357084800",
+     "2013-02-30", "9-Jan-2013", "Jan 10, 2013", "", "now", "2013-11-03 01:30", "2013-03-10 02:30",
+     "99999999999999999999",
      "-1357084800", "0", "2013-01-02 25:00", "1/2/3"]
 )  # fmt: skip
 NUMBERS = st.sampled_from(
-    ["1", "2.5", "1,234.56", "1.234,56", "1 234,56", "$12.50", "(3)", "", "NaN", "null", "-", "inf", "-inf", "1e999", "abc", "1.2M",
+    ["1", "2.5", "1,234.56", "1.234,56", "1 234,56", "$12.50", "(3)", "", "NaN", "null", "-", "inf",
+     "-inf", "1e999", "abc", "1.2M",
      "1,5", "12,34,567.8", "€", "0x1", "1e5", "--", "1_000", "1,234", "1.234", "²", "\u0663", "5 EUR", "True"]
 )  # fmt: skip
 ANY_CELL = st.one_of(
@@ -58,7 +61,6 @@ def everything(file, freq="1d", **options):
         for symbol in source.symbols(length):
             found[symbol] = source.fetch(symbol, freq=length, start=None, end=None)
     except TapebookError as error:
-        assert str(error).strip()
         return error
     return found
 

@@ -36,16 +36,21 @@ def stamps(fetched):
 
 VENDORS = {
     "yahoo": "Date,Open,High,Low,Close,Adj Close,Volume\n2013-01-02,1,3,0.5,2,1.9,100\n",
-    "stooq": "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\nX,D,20130102,000000,1,3,0.5,2,100,0\n",
-    "metatrader": "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<SPREAD>\n2013.01.02\t1\t3\t0.5\t2\t100\t1\n",
+    "stooq": "<TICKER>,<PER>,<DATE>,<TIME>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>,<OPENINT>\n"
+    "X,D,20130102,000000,1,3,0.5,2,100,0\n",
+    "metatrader": "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<SPREAD>\n"
+    "2013.01.02\t1\t3\t0.5\t2\t100\t1\n",
     "metastock": "<DTYYYYMMDD>,<OPEN>,<HIGH>,<LOW>,<CLOSE>,<VOL>\n20130102,1,3,.5,2,100\n",
-    "investing": '"Date","Price","Open","High","Low","Vol.","Change %"\n"Jan 02, 2013","2","1","3","0.5","0.1K","1%"\n',
+    "investing": '"Date","Price","Open","High","Low","Vol.","Change %"\n'
+    '"Jan 02, 2013","2","1","3","0.5","0.1K","1%"\n',
     "nasdaq": "Date,Close/Last,Volume,Open,High,Low\n01/13/2013,$2,100,$1,$3,$0.50\n",
     "alpha vantage": "timestamp,1. open,2. high,3. low,4. close,5. volume\n2013-01-02,1,3,0.5,2,100\n",
     "binance": "Open time,Open,High,Low,Close,Volume,Close time\n1357084800000,1,3,0.5,2,100,1357171199999\n",
-    "cryptodatadownload": "https://www.CryptoDataDownload.com\nunix,date,symbol,open,high,low,close,Volume BTC,Volume USDT\n"
+    "cryptodatadownload": "https://www.CryptoDataDownload.com\n"
+    "unix,date,symbol,open,high,low,close,Volume BTC,Volume USDT\n"
     "1357084800,2013-01-02 00:00:00,X,1,3,0.5,2,100,9\n",
-    "tiingo": "date,close,high,low,open,volume,adjClose,divCash,splitFactor\n2013-01-02 00:00:00+00:00,2,3,0.5,1,100,1,0.0,1.0\n",
+    "tiingo": "date,close,high,low,open,volume,adjClose,divCash,splitFactor\n"
+    "2013-01-02 00:00:00+00:00,2,3,0.5,1,100,1,0.0,1.0\n",
     "yfinance": "Price,Close,High,Low,Open,Volume\nTicker,X,X,X,X,X\nDate,,,,,\n2013-01-02,2,3,0.5,1,100\n",
     "bloomberg": "Dates;PX_OPEN;PX_HIGH;PX_LOW;PX_LAST;PX_VOLUME\n13/01/2013;1;3;0,5;2;100\n",
     "ariva": "Datum;Erster;Hoch;Tief;Schlusskurs;Stuecke;Volumen\n2013-01-02;1;3;0,5;2;100;7\n",
@@ -157,9 +162,11 @@ def test_what_is_no_number_is_a_problem(read, value):
 
 
 DAYS = [
-    "2013-01-14", "2013/01/14", "2013.1.14", "20130114", "14.01.2013", "14/01/2013", "01/14/2013", "1/14/13", "14-Jan-2013",
+    "2013-01-14", "2013/01/14", "2013.1.14", "20130114", "14.01.2013", "14/01/2013", "01/14/2013",
+     "1/14/13", "14-Jan-2013",
     "14 January 2013", "Jan 14, 2013", "Mon, Jan 14 2013", "2013-Jan-14", "14-Jan-13", "2013-01-14T00:00:00Z",
-    "2013-01-14 00:00:00-05:00", "2013-01-14T00:00:00.000+0100", "1358121600", "1358121600000", "1358121600000000",
+    "2013-01-14 00:00:00-05:00", "2013-01-14T00:00:00.000+0100", "1358121600", "1358121600000",
+     "1358121600000000",
     "1358121600000000000", "20130114000000", "14.01.2013 00:00:00.000 GMT+0100", "2013-01-14 16:00",
 ]  # fmt: skip
 
@@ -170,8 +177,10 @@ def test_days(read, day):
 
 
 TIMES = [
-    "2013-01-14T14:30:00Z", "2013-01-14 14:30:00+00:00", "2013-01-14T15:30+01:00", "2013-01-14 09:30", "20130114 0930",
-    "20130114 093000", "01/14/2013 9:30 AM", "2013-01-14 09:30:00.000", "1358173800", "1358173800000", "14.01.2013 09:30:00",
+    "2013-01-14T14:30:00Z", "2013-01-14 14:30:00+00:00", "2013-01-14T15:30+01:00", "2013-01-14 09:30",
+     "20130114 0930",
+    "20130114 093000", "01/14/2013 9:30 AM", "2013-01-14 09:30:00.000", "1358173800", "1358173800000",
+     "14.01.2013 09:30:00",
     "201301140930", "2013-01-14 09:30:00-0500", "2013-01-14 09:30:00-05:00[America/New_York]",
 ]  # fmt: skip
 
@@ -261,7 +270,8 @@ def test_the_hour_that_occurs_twice_is_told_by_the_order(read, falling):
 
 def test_an_hour_that_cannot_be_told_or_does_not_exist_is_a_problem(read):
     fetched = read(
-        "Date,Close\n2013-03-10 01:00,1\n2013-03-10 02:30,1\n2013-03-10 03:00,1\n2013-11-03 00:00,1\n2013-11-03 01:00,2\n"
+        "Date,Close\n2013-03-10 01:00,1\n2013-03-10 02:30,1\n2013-03-10 03:00,1\n"
+        "2013-11-03 00:00,1\n2013-11-03 01:00,2\n"
         "2013-11-03 02:00,3\n",
         "1h",
         tz="America/New_York",
@@ -284,7 +294,8 @@ def test_rows_are_sorted_and_repeated_ones_told_apart(read):
 
 def test_ragged_rows_and_lost_quotes_are_problems_of_one_line_each(read):
     fetched = read(
-        'Date,Open,Close\n2013-01-02,1,5\n2013-01-03,1\n2013-01-04,1,5,6\n"2013-01-05,1,5\n2013-01-06,1,5,\n\n,,\n'
+        "Date,Open,Close\n2013-01-02,1,5\n2013-01-03,1\n2013-01-04,1,5,6\n"
+        '"2013-01-05,1,5\n2013-01-06,1,5,\n\n,,\n'
     )
     assert stamps(fetched) == ["2013-01-02", "2013-01-06"]
     assert [problem.line for problem in fetched.problems] == [3, 4, 5]
@@ -298,7 +309,8 @@ def test_a_row_cut_short_at_the_end_is_no_footer(read):
 
 def test_splits_and_dividends_become_actions(read):
     fetched = read(
-        "Date,Close,Dividends,Stock Splits\n2013-01-02,5,0,0\n2013-01-03,5,0.5,1\n2013-01-04,2,,2:1\n2013-01-07,2,0,-3\n"
+        "Date,Close,Dividends,Stock Splits\n2013-01-02,5,0,0\n2013-01-03,5,0.5,1\n"
+        "2013-01-04,2,,2:1\n2013-01-07,2,0,-3\n"
     )
     assert fetched.actions.rows() == [
         (dt.datetime(2013, 1, 3, tzinfo=dt.UTC), 1.0, 0.5),

@@ -48,6 +48,7 @@ _SAID = {
     "splits": "split",
     "dividends": "dividend",
 }
+_INDEX = ("", "index", "indexlevel0", "unnamed0", "level0")  # how pandas writes an index without a name
 MAPPABLE = (*FIELDS, "date", "time", "symbol", "split", "dividend")
 
 
@@ -150,14 +151,14 @@ def _one_stamp(headers: Sequence[str], at: dict[str, int], mapping: Mapping[str,
     if "date" in mapping:
         at.pop("stamp", None)
     if "stamp" not in at and "date" not in at:
-        nameless = headers and plain(headers[0]) in ("", "index", "indexlevel0", "unnamed0", "level0")
+        nameless = [i for i, header in enumerate(headers) if plain(header) in _INDEX and (header or not i)]
         for role in ("time", "unix"):
             if role in at:
                 at["stamp"] = at.pop(role)
                 break
         else:
-            if nameless and 0 not in at.values():
-                at["stamp"] = 0
+            if nameless and nameless[0] not in at.values():
+                at["stamp"] = nameless[0]
     if "stamp" in at:
         for role in {"date", "time"} - set(mapping):
             at.pop(role, None)
