@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -249,11 +249,11 @@ class Desk:
         from tapebook.data.panel import Bars
         from tapebook.strategy import Rules
         from tapebook.strategy.backtest import run_backtest
+        from tapebook.strategy.rules import divided
 
         found = self.strategy(strategy)
-        ruled = {name: settings.pop(name) for name in [f.name for f in fields(Rules)] if name in settings}
-        rules = replace(rules or Rules(), **ruled)
-        params = found.check(settings)
+        params, ruled = divided(found.name, found.parameters, settings)
+        params, rules = found.check(params), replace(rules or Rules(), **ruled)
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         result = run_backtest(
             found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -101,13 +101,14 @@ def backtest(
     tapebook backtest donchian_breakout AAPL,MSFT --direction both --stop-loss 0.1 --json
     """
     from tapebook.strategy import Rules, registry
+    from tapebook.strategy.rules import divided
 
     first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
     symbols = ",".join(words[:first])
     said = _options(words[first:])
     found = registry.get(name)
-    rules = Rules.parse({n: said.pop(n) for n in [f.name for f in fields(Rules)] if n in said})
-    params = found.parse(said)
+    said, ruled = divided(found.name, found.parameters, said)
+    params, rules = found.parse(said), Rules.parse(ruled)
     with open_desk() as desk:
         bars = desk.bars(symbols or None, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
         result = desk.backtest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Real
 from typing import Any, Literal
@@ -145,6 +145,17 @@ class Rules:
     def record(self) -> dict[str, Any]:
         """Every rule by name, as JSON takes it."""
         return asdict(self)
+
+
+def divided(
+    strategy: str, parameters: Collection[str], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Part settings that came in one breath into a strategy's parameters and rules."""
+    rules = [field.name for field in fields(Rules)]
+    for name in given:
+        if name not in parameters and name not in rules:
+            raise UnknownName(f"parameter of {strategy}, nor rule,", name, [*parameters, *rules])
+    return {n: v for n, v in given.items() if n in parameters}, {n: v for n, v in given.items() if n in rules}
 
 
 def _is_number(value: object) -> bool:

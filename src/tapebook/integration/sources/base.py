@@ -71,8 +71,6 @@ class Source(Protocol):
         """Symbols that can be fetched at this bar length."""
         ...
 
-    def fetch(
-        self, symbol: str, *, freq: Frequency, start: datetime | None, end: datetime | None
-    ) -> Fetched:
+    def fetch(self, symbol: str, *, freq: Frequency, start: datetime | None, end: datetime | None) -> Fetched:
         """Bars of one symbol stamped from `start` to `end`, both included, None for all there are."""
         ...

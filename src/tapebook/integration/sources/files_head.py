@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tapebook.errors import BadInput, BadParameter, TapebookError
@@ -39,8 +40,7 @@ def split_line(line: str, delimiter: str) -> list[str] | None:
 
 def find_head(lines: list[str], file: Path, columns: Mapping[str, str], delimiter: str | None) -> Head:
     """Find the line with the headers, and the delimiter, in a text file's first lines."""
-    numbered = [(i, line.strip("\ufeff")) for i, line in enumerate(lines) if line.strip()]
-    numbered = [(i, line) for i, line in numbered if not _DIRECTIVE.match(line)][:_SEARCHED]
+    numbered = list(islice(_spoken(lines), _SEARCHED))
     if len(numbered) > 1 and numbered[0][1].startswith("Price") and numbered[1][1].startswith("Ticker"):
         numbered[0] = (numbered[0][0], "Date" + numbered[0][1][5:])  # yfinance names the date two lines below
     for i, line in numbered:
@@ -50,6 +50,14 @@ def find_head(lines: list[str], file: Path, columns: Mapping[str, str], delimite
         if looks_like_rows(line, (delimiter,) if delimiter else DELIMITERS):
             break
     return _unheaded(numbered, file, columns, delimiter)
+
+
+def _spoken(lines: list[str]) -> Iterator[tuple[int, str]]:
+    """Lines that say something, with their position."""
+    for i, line in enumerate(lines):
+        bare = line.strip("\ufeff")
+        if bare.strip() and not _DIRECTIVE.match(bare):
+            yield i, bare
 
 
 def _recognised(line: str, columns: Mapping[str, str], delimiter: str | None) -> tuple[Layout, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import re
 import zlib
 from pathlib import Path
 
@@ -15,7 +16,7 @@ EXPECTED = (
     "or .zst"
 )
 PARQUET = b"PAR1"
-_HEAD = 64 * 1024
+_HEAD = 16 * 1024
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
@@ -31,7 +32,7 @@ _FOREIGN = {
     b"SQLite format 3": "a SQLite database",
     b"\x89HDF": "an HDF5 file: write it as Parquet first",
 }
-_PLAIN_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1a\x1b")
+_JUNK = re.compile("[\x00-\x08\x0e-\x19\x1c-\x1f\ufffd]")
 
 
 def read_bytes(file: Path, head: bool = False) -> bytes:
@@ -92,7 +93,7 @@ def decode(raw: bytes, file: Path) -> str:
             raise BadInput(f"{file}: is {what}; {EXPECTED}.")
     text = _decoded(raw)
     beginning = text[:4096]
-    junk = sum(c < " " and ord(c) not in _PLAIN_CONTROLS or c == "\ufffd" for c in beginning)
+    junk = len(_JUNK.findall(beginning))
     if junk > len(beginning) * 0.02:
         raise BadInput(f"{file}: is binary data, not text; {EXPECTED}.")
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,0 +1,66 @@
+"""The catalogue: which strategies, backtests and runs a desk has, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tapebook.data.catalog.results import Results
+from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.runs import Runs
+from tapebook.data.catalog.strategies import Strategies
+from tapebook.data.catalog.tables import results, runs
+
+if TYPE_CHECKING:
+    from tapebook.config import Config
+
+
+class Catalog:
+    """The rows of one desk; the files that they name lie beside it (`Config.results`, `Config.reports`).
+
+    Nothing is made before the first write: reading an absent catalogue finds nothing. The tables are
+    migrated to this version's on the first use; several processes may open, read and write at once.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    @classmethod
+    def open(cls, config: Config) -> Catalog:
+        """Open the catalogue that `config.database` names.
+
+        Raises
+        ------
+        ConfigError
+            On first use, if the database cannot be reached or was made by a newer tapebook.
+        """
+        return cls(Rows(config.database))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self._rows.close()
+
+    @cached_property
+    def results(self) -> Results:
+        """Stored backtests."""
+        return Results(self._rows)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Report runs."""
+        return Runs(self._rows)
+
+    @cached_property
+    def strategies(self) -> Strategies:
+        """Saved versions of strategies."""
+        return Strategies(self._rows)
+
+    def named_snapshots(self) -> set[int]:
+        """Return every snapshot of the lake that a run or a result names: those must stay readable."""
+        from sqlalchemy import select, union
+
+        named = union(
+            *(select(table.c.snapshot).where(table.c.snapshot.is_not(None)) for table in (results, runs))
+        )
+        with self._rows.reading() as connection:
+            return set(connection.scalars(named))

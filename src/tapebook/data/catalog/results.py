@@ -1,0 +1,72 @@
+"""Stored backtests in the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+
+from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.tables import result_symbols, results
+from tapebook.errors import UnknownName
+
+_KNOWN = [column.name for column in results.columns if column.name not in ("seq", "note", "extra")]
+_EMPTY: dict[str, Any] = {"symbols": [], "params": {}, "rules": {}, "metrics": {}}
+
+
+class Results:
+    """One row a stored backtest, newest first."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def add(self, record: Mapping[str, Any], note: str = "") -> None:
+        """Add `Backtest.record()`. Keys that the table has no column for are kept under `extra`."""
+        row = {name: record.get(name, _EMPTY.get(name)) for name in _KNOWN}
+        row["adjust"] = None if row["adjust"] is None else str(row["adjust"])
+        row |= {"note": note, "extra": {k: v for k, v in record.items() if k not in _KNOWN}}
+        with self._rows.writing() as connection:
+            key = connection.execute(insert(results).values(row)).inserted_primary_key
+            symbols = [{"seq": key[0], "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
+            if key is not None and symbols:
+                connection.execute(insert(result_symbols), symbols)
+
+    def get(self, id: str) -> Row[Any]:
+        """Return one row; its columns are attributes.
+
+        Raises
+        ------
+        UnknownName
+            With the nearest id that there is.
+        """
+        with self._rows.reading() as connection:
+            row = connection.execute(select(results).where(results.c.id == id)).one_or_none()
+            if row is None:
+                known = connection.scalars(select(results.c.id).order_by(results.c.seq.desc()).limit(1000))
+                raise UnknownName("result", id, known, "See `tapebook results list`.")
+            return row
+
+    def list(
+        self, strategy: str | None = None, symbol: str | None = None, limit: int | None = 50
+    ) -> list[dict[str, Any]]:
+        """List rows, newest first, of one strategy, or that traded `symbol`."""
+        query = select(results).order_by(results.c.seq.desc()).limit(limit)
+        if strategy is not None:
+            query = query.where(results.c.strategy == strategy)
+        if symbol is not None:
+            query = query.join(result_symbols, result_symbols.c.seq == results.c.seq)
+            query = query.where(result_symbols.c.symbol == symbol)
+        with self._rows.reading() as connection:
+            return [_plain(row) for row in connection.execute(query).mappings()]
+
+    def delete(self, id: str) -> None:
+        """Delete one row; UnknownName if there is none."""
+        with self._rows.writing() as connection:
+            if connection.execute(delete(results).where(results.c.id == id)).rowcount:
+                return
+        self.get(id)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "seq"}

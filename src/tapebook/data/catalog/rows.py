@@ -1,0 +1,105 @@
+"""Connections to the catalogue's database: absent, or migrated to this version's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from tapebook.data.catalog.tables import metadata
+from tapebook.errors import ConfigError
+
+SCHEMA = "tapebook"
+"""PostgreSQL keeps the tables in a schema of their own."""
+WAIT_SECONDS = 60
+"""How long a writer waits for another on SQLite."""
+
+
+class Rows:
+    """One database. `reading` and `writing` give a connection; a writing block is one transaction."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._migrated = False
+        self._lock = RLock()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection to read with. Of an absent SQLite file: to an empty catalogue in memory."""
+        if self._file is not None and not self._file.exists():
+            with self._empty.connect() as connection:
+                yield connection
+        else:
+            self._migrate()
+            with self._engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection whose changes all land when the block ends, or none does."""
+        self._migrate()
+        with self._engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for name in ("_engine", "_empty"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).dispose()
+        self._migrated = False
+
+    @cached_property
+    def _file(self) -> Path | None:
+        sqlite = self._url.get_backend_name() == "sqlite"
+        return Path(self._url.database) if sqlite and self._url.database else None
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return _sqlite(self._url) if self._file is not None else _postgres(self._url)
+
+    @cached_property
+    def _empty(self) -> Engine:
+        engine = create_engine("sqlite://")
+        metadata.create_all(engine)
+        return engine
+
+    def _migrate(self) -> None:
+        from tapebook.data.catalog.migrate import to_head
+
+        with self._lock:
+            if self._migrated:
+                return
+            try:
+                to_head(self._engine, self._file)
+            except (OperationalError, DatabaseError) as error:
+                where = self._url.render_as_string(hide_password=True)
+                raise ConfigError(
+                    f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml"
+                ) from error
+            self._migrated = True
+
+
+def _sqlite(url: Any) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    return engine
+
+
+def _postgres(url: Any) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"options": f"-c search_path={SCHEMA}", "application_name": "tapebook"},
+        pool_pre_ping=True,
+        pool_size=2,
+    )

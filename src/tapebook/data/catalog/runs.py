@@ -1,0 +1,81 @@
+"""Report runs in the catalogue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.tables import run_symbols, runs
+from tapebook.errors import UnknownName
+
+_KNOWN = [column.name for column in runs.columns if column.name != "seq"]
+_EMPTY: dict[str, Any] = {"parameters": {}, "symbols": [], "metrics": {}}
+
+
+class Runs:
+    """One row a run, newest first."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Add a run: id, template, template_hash, parameters, started, outcome and what else is known."""
+        row = {name: record.get(name, _EMPTY.get(name)) for name in _KNOWN}
+        with self._rows.writing() as connection:
+            key = connection.execute(insert(runs).values(row)).inserted_primary_key
+            symbols = [{"seq": key[0], "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
+            if key is not None and symbols:
+                connection.execute(insert(run_symbols), symbols)
+
+    def update(self, id: str, *, only_if: str | None = None, **values: Any) -> bool:
+        """Change columns of a run, if its outcome still is `only_if`; say whether a row changed."""
+        query = update(runs).where(runs.c.id == id).values(values)
+        if only_if is not None:
+            query = query.where(runs.c.outcome == only_if)
+        with self._rows.writing() as connection:
+            return bool(connection.execute(query).rowcount)
+
+    def heartbeat(self, id: str) -> None:
+        """Say that the run is still going on."""
+        self.update(id, heartbeat=time.time())
+
+    def get(self, id: str) -> Row[Any]:
+        """Return one row; its columns are attributes. UnknownName says the nearest id."""
+        with self._rows.reading() as connection:
+            row = connection.execute(select(runs).where(runs.c.id == id)).one_or_none()
+            if row is None:
+                known = connection.scalars(select(runs.c.id).order_by(runs.c.seq.desc()).limit(1000))
+                raise UnknownName("run", id, known, "See `tapebook runs list`.")
+            return row
+
+    def list(
+        self,
+        template: str | None = None,
+        strategy: str | None = None,
+        symbol: str | None = None,
+        outcome: str | None = None,
+        limit: int | None = 50,
+    ) -> list[dict[str, Any]]:
+        """List rows, newest first, that match every filter given."""
+        query = select(runs).order_by(runs.c.seq.desc()).limit(limit)
+        said = {"template": template, "strategy": strategy, "outcome": outcome}
+        for name, value in said.items():
+            if value is not None:
+                query = query.where(runs.c[name] == value)
+        if symbol is not None:
+            query = query.join(run_symbols, run_symbols.c.seq == runs.c.seq)
+            query = query.where(run_symbols.c.symbol == symbol)
+        with self._rows.reading() as connection:
+            rows = connection.execute(query).mappings()
+            return [{name: value for name, value in row.items() if name != "seq"} for row in rows]
+
+    def delete(self, id: str) -> None:
+        """Delete one row; UnknownName if there is none."""
+        with self._rows.writing() as connection:
+            if connection.execute(delete(runs).where(runs.c.id == id)).rowcount:
+                return
+        self.get(id)

@@ -1,0 +1,144 @@
+"""Tables of the catalogue. A change here needs a migration in migrations/versions and a new HEAD."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+HEAD = "0001"
+"""The newest migration: a catalogue that says so needs no look at Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+Serial = BigInteger().with_variant(Integer, "sqlite")
+
+
+def jsonable(value: Any) -> Any:
+    """Make `value` what JSON can hold: NaN and infinities become null, NumPy and time values plain.
+
+    >>> jsonable({"sharpe": float("nan"), "on": (1, 2)})
+    {'sharpe': None, 'on': [1, 2]}
+    """
+    if isinstance(value, dict):
+        return {str(name): jsonable(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(part) for part in value]
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if hasattr(value, "item"):  # a NumPy scalar
+        return jsonable(value.item())
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as text that every database takes."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: object) -> Any:  # noqa: ARG002
+        """Make the value plain."""
+        return jsonable(value)
+
+
+results = Table(
+    "results",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("strategy", String(400), nullable=False, index=True),
+    Column("code_hash", String(128)),
+    Column("symbols", Json, nullable=False),
+    Column("params", Json, nullable=False),
+    Column("rules", Json, nullable=False),
+    Column("metrics", Json, nullable=False),
+    Column("snapshot", BigInteger),
+    Column("fingerprint", String(128)),
+    Column("start", String(40)),
+    Column("end", String(40)),
+    Column("freq", String(16)),
+    Column("adjust", String(16)),
+    Column("created", String(40), nullable=False),
+    Column("run_id", String(80), index=True),
+    Column("note", Text, nullable=False),
+    Column("extra", Json, nullable=False),
+)
+
+result_symbols = Table(
+    "result_symbols",
+    metadata,
+    Column("seq", Serial, ForeignKey("results.seq", ondelete="CASCADE"), primary_key=True),
+    Column("symbol", String(80), primary_key=True, index=True),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("template", String(400), nullable=False, index=True),
+    Column("template_hash", String(128), nullable=False),
+    Column("code_hash", String(128)),
+    Column("parameters", Json, nullable=False),
+    Column("strategy", String(400), index=True),
+    Column("symbols", Json, nullable=False),
+    Column("snapshot", BigInteger),
+    Column("seed", BigInteger),
+    Column("outcome", String(16), nullable=False, index=True),
+    Column("title", Text),
+    Column("started", String(40), nullable=False),
+    Column("finished", String(40)),
+    Column("seconds", Float),
+    Column("heartbeat", Float),
+    Column("host", String(255)),
+    Column("pid", Integer),
+    Column("rerun_of", String(200)),
+    Column("metrics", Json, nullable=False),
+    Column("error", Text),
+)
+
+run_symbols = Table(
+    "run_symbols",
+    metadata,
+    Column("seq", Serial, ForeignKey("runs.seq", ondelete="CASCADE"), primary_key=True),
+    Column("symbol", String(80), primary_key=True, index=True),
+)
+
+strategies = Table(
+    "strategies",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(400), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("code_hash", String(128), nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("notes", Text, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("archived", Boolean, nullable=False),
+    UniqueConstraint("name", "version"),
+)
