@@ -32,7 +32,8 @@ def revision(connection: Connection) -> str | None:
     """Return the migration that the database is at; None of an empty one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
 
 
 @contextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, select
 
-from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
 from tapebook.data.catalog.tables import result_symbols, results
 from tapebook.errors import UnknownName
 
@@ -27,10 +27,7 @@ class Results:
         row["adjust"] = None if row["adjust"] is None else str(row["adjust"])
         row |= {"note": note, "extra": {k: v for k, v in record.items() if k not in _KNOWN}}
         with self._rows.writing() as connection:
-            key = connection.execute(insert(results).values(row)).inserted_primary_key
-            symbols = [{"seq": key[0], "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
-            if key is not None and symbols:
-                connection.execute(insert(result_symbols), symbols)
+            insert_with_symbols(connection, results, result_symbols, row)
 
     def get(self, id: str) -> Row[Any]:
         """Return one row; its columns are attributes.
@@ -58,7 +55,7 @@ class Results:
             query = query.join(result_symbols, result_symbols.c.seq == results.c.seq)
             query = query.where(result_symbols.c.symbol == symbol)
         with self._rows.reading() as connection:
-            return [_plain(row) for row in connection.execute(query).mappings()]
+            return [plain(row) for row in connection.execute(query).mappings()]
 
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""
@@ -66,7 +63,3 @@ class Results:
             if connection.execute(delete(results).where(results.c.id == id)).rowcount:
                 return
         self.get(id)
-
-
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "seq"}

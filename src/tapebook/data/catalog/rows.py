@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, insert, make_url
+from sqlalchemy.exc import DatabaseError
 
 from tapebook.data.catalog.tables import metadata
 from tapebook.errors import ConfigError
@@ -77,7 +77,11 @@ class Rows:
                 return
             try:
                 to_head(self._engine, self._file)
-            except (OperationalError, DatabaseError) as error:
+            except ConfigError:
+                self.close()
+                raise
+            except DatabaseError as error:
+                self.close()
                 where = self._url.render_as_string(hide_password=True)
                 raise ConfigError(
                     f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml"
@@ -103,3 +107,16 @@ def _postgres(url: Any) -> Engine:
         pool_pre_ping=True,
         pool_size=2,
     )
+
+
+def insert_with_symbols(connection: Connection, table: Table, symbols: Table, row: dict[str, Any]) -> None:
+    """Insert `row`, and one row into `symbols` for each different name of `row["symbols"]`."""
+    key = connection.scalar(insert(table).values(row).returning(table.c.seq))
+    named = [{"seq": key, "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
+    if named:
+        connection.execute(insert(symbols), named)
+
+
+def plain(row: RowMapping) -> dict[str, Any]:
+    """Give a row's columns without the number that orders the rows."""
+    return {str(name): value for name, value in row.items() if name != "seq"}

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, select, update
 
-from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
 from tapebook.data.catalog.tables import run_symbols, runs
 from tapebook.errors import UnknownName
 
@@ -26,10 +26,7 @@ class Runs:
         """Add a run: id, template, template_hash, parameters, started, outcome and what else is known."""
         row = {name: record.get(name, _EMPTY.get(name)) for name in _KNOWN}
         with self._rows.writing() as connection:
-            key = connection.execute(insert(runs).values(row)).inserted_primary_key
-            symbols = [{"seq": key[0], "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
-            if key is not None and symbols:
-                connection.execute(insert(run_symbols), symbols)
+            insert_with_symbols(connection, runs, run_symbols, row)
 
     def update(self, id: str, *, only_if: str | None = None, **values: Any) -> bool:
         """Change columns of a run, if its outcome still is `only_if`; say whether a row changed."""
@@ -71,7 +68,7 @@ class Runs:
             query = query.where(run_symbols.c.symbol == symbol)
         with self._rows.reading() as connection:
             rows = connection.execute(query).mappings()
-            return [{name: value for name, value in row.items() if name != "seq"} for row in rows]
+            return [plain(row) for row in rows]
 
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tapebook.data.catalog.rows import Rows
+from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import strategies
 from tapebook.errors import UnknownName
 
@@ -41,7 +41,7 @@ class Strategies:
             newest = self._newest(name)
             if newest is not None and newest.code_hash == code_hash:
                 return int(newest.version)
-            row = {
+            row: dict[str, Any] = {
                 "name": name,
                 "version": 1 if newest is None else newest.version + 1,
                 "source": source,
@@ -81,7 +81,7 @@ class Strategies:
             query = query.where(strategies.c.archived.is_(False))
         with self._rows.reading() as connection:
             rows = connection.execute(query).mappings()
-            return [{name: value for name, value in row.items() if name != "seq"} for row in rows]
+            return [plain(row) for row in rows]
 
     def archive(self, name: str) -> None:
         """Hide every version of `name` from `list`; they stay readable."""

@@ -1,0 +1,217 @@
+"""One suite for the catalogue on SQLite and on PostgreSQL."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from tapebook.config import Config
+from tapebook.data.catalog import Catalog, migrate
+from tapebook.data.catalog.tables import HEAD, metadata
+from tapebook.errors import ConfigError, UnknownName
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def config(request, tmp_path):
+    if request.param == "sqlite":
+        return Config.load(tmp_path)
+    url = request.getfixturevalue("postgres_url")
+    return replace(Config.load(tmp_path), database=url)
+
+
+@pytest.fixture
+def catalog(config):
+    catalog = Catalog.open(config)
+    yield catalog
+    catalog.close()
+
+
+def record(id="bt-1", **changes):
+    said = {
+        "id": id,
+        "strategy": "sma_cross",
+        "code_hash": "abc",
+        "symbols": ["AAPL", "MSFT"],
+        "params": {"fast": 10, "slow": np.int64(50)},
+        "rules": {"fees": 0.001},
+        "metrics": {"sharpe": {"value": float("nan"), "unit": "", "convention": "daily, √252"}},
+        "snapshot": 3,
+        "fingerprint": "f00",
+        "start": "2005-01-03",
+        "end": "2007-12-31",
+        "freq": "1d",
+        "adjust": "splits",
+        "created": "2026-01-02T03:04:05+00:00",
+        "run_id": None,
+        "bars": 754,
+    }
+    return said | changes
+
+
+def run_record(id="r-1", **changes):
+    said = {
+        "id": id,
+        "template": "backtest",
+        "template_hash": "h",
+        "parameters": {"symbols": "AAPL"},
+        "strategy": "sma_cross",
+        "symbols": ["AAPL"],
+        "snapshot": 9,
+        "outcome": "running",
+        "started": "2026-01-02T03:04:05+00:00",
+    }
+    return said | changes
+
+
+def test_a_result_comes_back_as_it_was_added(catalog):
+    catalog.results.add(record(adjust=False), note="first try")
+    row = catalog.results.get("bt-1")
+    assert (row.strategy, row.symbols, row.params) == (
+        "sma_cross",
+        ["AAPL", "MSFT"],
+        {"fast": 10, "slow": 50},
+    )
+    assert (row.snapshot, row.fingerprint, row.note, row.extra) == (3, "f00", "first try", {"bars": 754})
+    assert row.adjust == "False"
+    assert row.metrics["sharpe"] == {"value": None, "unit": "", "convention": "daily, √252"}
+
+
+def test_results_are_listed_newest_first_and_filtered(catalog):
+    catalog.results.add(record("a"))
+    catalog.results.add(record("b", strategy="other", symbols=["IBM"]))
+    catalog.results.add(record("c", symbols=["AAPL", "AAPL"]))
+    assert [row["id"] for row in catalog.results.list()] == ["c", "b", "a"]
+    assert [row["id"] for row in catalog.results.list(strategy="sma_cross")] == ["c", "a"]
+    assert [row["id"] for row in catalog.results.list(symbol="AAPL")] == ["c", "a"]
+    assert [row["id"] for row in catalog.results.list(symbol="IBM", strategy="sma_cross")] == []
+    assert [row["id"] for row in catalog.results.list(limit=1)] == ["c"]
+
+
+def test_a_deleted_result_is_gone_with_its_symbols(catalog):
+    catalog.results.add(record("a"))
+    catalog.results.delete("a")
+    assert catalog.results.list(symbol="AAPL") == []
+    with pytest.raises(UnknownName, match="no result named 'a'"):
+        catalog.results.delete("a")
+    catalog.results.add(record("a"))  # the id is free again
+
+
+def test_an_unknown_result_says_the_near_one(catalog):
+    catalog.results.add(record("bt-20260102-030405-ab12"))
+    with pytest.raises(UnknownName, match="Did you mean 'bt-20260102-030405-ab12'"):
+        catalog.results.get("bt-20260102-030405-ab1")
+
+
+def test_runs_are_added_updated_listed_deleted(catalog):
+    catalog.runs.add(run_record("r-1"))
+    catalog.runs.add(run_record("r-2", strategy=None, symbols=["IBM", "GOOG"]))
+    assert catalog.runs.update("r-1", outcome="succeeded", seconds=1.5, metrics={"a": float("inf")})
+    assert not catalog.runs.update("r-1", only_if="running", outcome="lost")
+    catalog.runs.heartbeat("r-2")
+    assert catalog.runs.get("r-2").heartbeat > 1e9
+    row = catalog.runs.get("r-1")
+    assert (row.outcome, row.seconds, row.metrics) == ("succeeded", 1.5, {"a": None})
+    assert [r["id"] for r in catalog.runs.list()] == ["r-2", "r-1"]
+    assert [r["id"] for r in catalog.runs.list(symbol="GOOG")] == ["r-2"]
+    assert [r["id"] for r in catalog.runs.list(outcome="succeeded", strategy="sma_cross")] == ["r-1"]
+    catalog.runs.delete("r-1")
+    with pytest.raises(UnknownName, match="no run named 'r-1'"):
+        catalog.runs.get("r-1")
+
+
+def test_strategies_get_a_version_when_their_code_changes(catalog):
+    assert catalog.strategies.save("mine", "def f(): ...", "h1", {"fast": 10}, "why") == 1
+    assert catalog.strategies.save("mine", "def f(): ...", "h1") == 1
+    assert catalog.strategies.save("mine", "def f(): pass", "h2") == 2
+    assert catalog.strategies.get("mine").version == 2
+    assert catalog.strategies.get("mine", 1).parameters == {"fast": 10}
+    with pytest.raises(UnknownName, match="no version of mine named '3'"):
+        catalog.strategies.get("mine", 3)
+    catalog.strategies.archive("mine")
+    assert catalog.strategies.list() == []
+    assert len(catalog.strategies.list(archived=True)) == 2
+    with pytest.raises(UnknownName, match="Did you mean 'mine'"):
+        catalog.strategies.archive("mien")
+
+
+def test_every_snapshot_that_a_row_names_is_known(catalog):
+    assert catalog.named_snapshots() == set()
+    catalog.results.add(record("a", snapshot=3))
+    catalog.results.add(record("b", snapshot=None))
+    catalog.runs.add(run_record(snapshot=9))
+    assert catalog.named_snapshots() == {3, 9}
+
+
+def test_the_migrations_make_exactly_the_tables(catalog):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    assert ScriptDirectory(str(migrate.FOLDER)).get_current_head() == HEAD
+    with catalog._rows.writing() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert migrate.revision(connection) == HEAD
+
+
+def test_a_newer_catalogue_is_refused(catalog, config):
+    with catalog._rows.writing() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    catalog.close()
+    with pytest.raises(ConfigError, match="'9999'.*made by a newer one.*pip install -U"):
+        Catalog.open(config).results.list()
+
+
+def test_processes_add_at_once_and_none_is_lost(config, tmp_path):
+    worker = Path(__file__).parent / "catalog_worker.py"
+    processes = [
+        subprocess.Popen([sys.executable, str(worker), str(tmp_path), config.database, f"p{i}", "15"])
+        for i in range(4)
+    ]
+    assert [p.wait() for p in processes] == [0] * 4
+    catalog = Catalog.open(config)
+    assert len(catalog.results.list(limit=None)) == 60
+    assert len(catalog.results.list(symbol="A", limit=None)) == 60
+    versions = [row["version"] for row in catalog.strategies.list()]
+    assert sorted(versions) == list(range(1, 61))
+    catalog.close()
+
+
+def test_reading_an_absent_catalogue_makes_nothing(tmp_path):
+    catalog = Catalog.open(Config.load(tmp_path))
+    assert catalog.results.list() == []
+    assert catalog.runs.list() == []
+    assert catalog.named_snapshots() == set()
+    with pytest.raises(UnknownName, match="no result named 'x'. Known: none."):
+        catalog.results.get("x")
+    assert list(tmp_path.iterdir()) == []
+    catalog.close()
+
+
+def test_opening_one_at_head_does_not_import_alembic(tmp_path):
+    catalog = Catalog.open(Config.load(tmp_path))
+    catalog.results.add(record())
+    catalog.close()
+    code = (
+        "import sys; from tapebook.config import Config; from tapebook.data.catalog import Catalog;"
+        f"c = Catalog.open(Config.load({str(tmp_path)!r})); assert len(c.results.list()) == 1;"
+        "assert 'alembic' not in sys.modules and 'pandas' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "desk.sqlite").write_text("not a database at all, but long enough to be one" * 9)
+    with pytest.raises(ConfigError, match=r"desk\.sqlite cannot be used: .*Check `database`"):
+        Catalog.open(Config.load(tmp_path)).results.list()
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path):
+    config = replace(Config.load(tmp_path), database="postgresql://ann:secret@127.0.0.1:1/desk")
+    with pytest.raises(ConfigError, match="cannot be used") as caught:
+        Catalog.open(config).results.list()
+    assert "secret" not in str(caught.value)
