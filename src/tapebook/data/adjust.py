@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Wide = dict[str, np.ndarray]
-PRICES = ("open", "high", "low", "close")
+FAR = 16
+"""Rows in which the close before an action is looked for first."""
 
 
 def adjusted(values: Wide, index: np.ndarray, symbols: Sequence[str], events: pa.Table) -> Wide:
@@ -36,50 +37,55 @@ def adjusted(values: Wide, index: np.ndarray, symbols: Sequence[str], events: pa
         Stamps of the rows.
     events : pyarrow.Table
         symbol, moment (from when on bars are as after the action), split, dividend, before (the
-        raw close before it; null if there is no earlier bar).
+        raw close before it, if that is not in `values`; else null).
     """
-    touched, spots, columns = _places(index, symbols, events)
-    if not len(touched):
+    if not events.num_rows:
         return values
+    spots, columns = _places(index, symbols, events)
+    splits = _filled(events, "split", 1.0)
+    kept = _kept(events, _closes_before(values["close"], spots, columns))
+    touched, within = np.unique(columns, return_inverse=True)
     shape = (len(touched), len(index))
-    splits = _ahead(shape, columns, spots, _filled(events, "split", 1.0))
-    shares = _ahead(shape, columns, spots, _kept(events))
+    by_split = _ahead(shape, within, spots, splits)
+    by_all = by_split if (kept == 1).all() else _ahead(shape, within, spots, splits / kept)
     return {
-        name: _replaced(
-            block, touched, (_times if name == "volume" else _price)(block.T[touched], splits, shares)
-        )
+        name: _changed(block, touched, np.multiply if name == "volume" else np.divide, factor)
         for name, block in values.items()
+        for factor in [by_split if name == "volume" else by_all]
     }
 
 
-def _price(block: np.ndarray, splits: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    adjusted: np.ndarray = block / splits * shares
-    return adjusted
+def _changed(block: np.ndarray, touched: np.ndarray, act: np.ufunc, factors: np.ndarray) -> np.ndarray:
+    """Multiply or divide some columns of a matrix, in place if it may be written to."""
+    by_symbol = block.T if block.flags.writeable else block.T.copy()
+    if len(touched) == len(by_symbol):
+        act(by_symbol, factors, out=by_symbol)
+    else:
+        by_symbol[touched] = act(by_symbol[touched], factors)
+    return by_symbol.T
 
 
-def _times(block: np.ndarray, splits: np.ndarray, _: np.ndarray) -> np.ndarray:
-    adjusted: np.ndarray = block * splits
-    return adjusted
-
-
-def _places(
-    index: np.ndarray, symbols: Sequence[str], events: pa.Table
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns with events; and for each event, how many rows are before it and in which of them it is."""
+def _places(index: np.ndarray, symbols: Sequence[str], events: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """How many rows are before each event, and in which column it is."""
     import pyarrow as pa
 
     where = {symbol: position for position, symbol in enumerate(symbols)}
-    position = np.array([where[name] for name in events.column("symbol").to_pylist()], dtype=np.int64)
-    touched, columns = np.unique(position, return_inverse=True)
+    columns = np.array([where[name] for name in events.column("symbol").to_pylist()], dtype=np.int64)
     moments = events.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
-    return touched, np.searchsorted(index, moments, side="left"), columns
+    return np.searchsorted(index, moments, side="left"), columns
 
 
 def _ahead(shape: tuple[int, int], columns: np.ndarray, spots: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Product of the factors that are still ahead of each row, shape (columns, T)."""
-    steps = np.ones((shape[0], shape[1] + 1))
-    np.multiply.at(steps, (columns, spots), factors)
-    return np.cumprod(steps[:, ::-1], axis=1)[:, ::-1][:, 1:]
+    """Product of the factors still ahead of each row, shape (columns, T): constant between events."""
+    import pandas as pd
+
+    end = pd.DataFrame({"column": np.arange(shape[0]), "spot": shape[1], "factor": 1.0})
+    steps = pd.concat([pd.DataFrame({"column": columns, "spot": spots, "factor": factors}), end])
+    steps = steps.sort_values(["column", "spot"], kind="stable", ascending=[True, False])
+    steps["factor"] = steps.groupby("column")["factor"].cumprod()
+    steps = steps[::-1].sort_values("column", kind="stable")
+    lengths = steps.groupby("column")["spot"].diff().fillna(steps["spot"]).to_numpy(dtype=np.int64)
+    return np.repeat(steps["factor"].to_numpy(), lengths).reshape(shape)
 
 
 def _filled(events: pa.Table, name: str, none: float) -> np.ndarray:
@@ -89,23 +95,32 @@ def _filled(events: pa.Table, name: str, none: float) -> np.ndarray:
     return column
 
 
-def _kept(events: pa.Table) -> np.ndarray:
+def _closes_before(close: np.ndarray, spots: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The last close above each spot, NaN where there is none."""
+    rows = spots - 1
+    found = np.where(rows >= 0, close[np.maximum(rows, 0), columns], np.nan)
+    for event in np.flatnonzero(np.isnan(found) & (rows > 0)):
+        above = close[: rows[event], columns[event]]
+        near = above[-FAR:] if not np.isnan(above[-FAR:]).all() else above
+        known = np.flatnonzero(~np.isnan(near))
+        found[event] = near[known[-1]] if len(known) else np.nan
+    return found
+
+
+def _kept(events: pa.Table, closes: np.ndarray) -> np.ndarray:
     """Share of the price that each dividend leaves; 1 where no bar is before it."""
     dividend, before = _filled(events, "dividend", 0.0), _filled(events, "before", np.nan)
-    kept = np.where(np.isnan(before), 1.0, 1.0 - dividend / before)
+    before = np.where(np.isnan(before), closes, before)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.where(np.isnan(before) | (dividend == 0), 1.0, 1.0 - dividend / before)
     if (kept <= 0).any():
-        row = events.slice(int(np.argmax(kept <= 0)), 1).to_pylist()[0]
+        bad = int(np.argmax(kept <= 0))
+        row = events.slice(bad, 1).to_pylist()[0]
         raise BadInput(
             f"{row['symbol']} has a dividend of {row['dividend']} on {row['moment']:%Y-%m-%d}, not less than "
-            f'the close before it, {row["before"]}: correct that action, or read with adjust="splits"'
+            f'the close before it, {before[bad]}: correct that action, or read with adjust="splits"'
         )
     return kept
-
-
-def _replaced(block: np.ndarray, touched: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    changed = block.T if block.flags.writeable else block.T.copy()
-    changed[touched] = columns
-    return changed.T
 
 
 def moments(dates: np.ndarray, calendars: Sequence[str]) -> np.ndarray:

@@ -38,6 +38,8 @@ def panel(
     calendars = {name: known[name] for name in names}
     if adjust:
         found = events(view, names, freq, calendars, dividends=adjust == "total")
+        if adjust == "total" and end is not None:
+            found = with_closes(view, found, freq, stamps[-1])
         values = adjusted(values, stamps, names, found)
     index = pd.DatetimeIndex(stamps, name="ts").tz_localize("UTC")
     return Bars(pivot.frozen(values), index, names, freq, calendars, view.snapshot, adjust)
@@ -59,18 +61,18 @@ def events(
         dates = table.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
         exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), calendars))
         table = table.set_column(1, "moment", pa.array(exact).cast(pa.timestamp("us", "UTC")))
-    return _with_closes(view, table, freq) if dividends and table.num_rows else table
+    return table
 
 
-def _with_closes(view: View, events: pa.Table, freq: Frequency) -> pa.Table:
-    """Fill `before`: the raw close of the last bar before each event, wherever the span ends."""
+def with_closes(view: View, events: pa.Table, freq: Frequency, last: np.datetime64) -> pa.Table:
+    """Fill `before` for the events that follow bars later than the `last` one read."""
     symbols = events.column("symbol").unique().to_pylist()
     view.cursor.register("events", events)
     try:
         return view.arrow(
             "SELECT e.symbol, e.moment, e.split, e.dividend, b.close AS before FROM events e ASOF LEFT JOIN "
             f"(SELECT symbol, ts, close FROM {view.table('bars')} WHERE freq = '{freq}' "
-            f"AND close IS NOT NULL AND {among('symbol', symbols)}) b "
+            f"AND ts > '{last}+00' AND close IS NOT NULL AND {among('symbol', symbols)}) b "
             "ON e.symbol = b.symbol AND e.moment > b.ts"
         )
     finally:
