@@ -183,6 +183,18 @@ def test_parquet_problems_name_the_row_and_its_cells(tmp_path):
     assert fetched.problems[2].text == "Date=2013-01-07, Close=inf"
 
 
+@pytest.mark.parametrize("kind", [pl.Datetime("us"), pl.Datetime("ms", "America/New_York"), pl.Date])
+def test_parquet_times_out_of_any_range_are_problems(tmp_path, kind):
+    file = tmp_path / "X.parquet"
+    numbers = pl.Series([2**31 - 1 if kind == pl.Date else 2**62, None, 0], dtype=pl.Int64)
+    numbers = numbers.cast(pl.Int32) if kind == pl.Date else numbers
+    pl.DataFrame({"Date": numbers.cast(kind), "Close": [1.0, 2.0, 3.0]}).write_parquet(file)
+    fetched = fetch(Files(path=file), "X")
+    assert len(fetched.bars) == 1
+    assert [problem.line for problem in fetched.problems] == [1, 2]
+    assert "out of range" in fetched.problems[0].value
+
+
 def test_parquet_of_other_types_is_read_as_text_or_refused(tmp_path):
     file = tmp_path / "X.parquet"
     symbols = pl.Series(["A"], dtype=pl.Categorical)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 import polars as pl
 
@@ -19,7 +18,9 @@ _T = (
 )
 _DAY_NAME = r"(?:(?:[Mm]on|[Tt]ue|[Ww]ed|[Tt]hu|[Ff]ri|[Ss]at|[Ss]un)[a-z]*\.?,?\s+)?"
 _MONTH = r"(?P<mon>[A-Za-z]{3,9})\.?"
-_YEAR = r"(?P<y>(?:1[6-9]|2[01])\d{2})"
+_CENTURIES = r"(?:1[6-9]|2[01])\d{2}"
+_YEAR = rf"(?P<y>{_CENTURIES})"
+_SHORT_YEAR = rf"(?P<y>{_CENTURIES}|\d{{2}})"
 _SHAPES = (
     rf"^{_YEAR}[-/.](?P<mo>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_T}",
     rf"^{_YEAR}(?P<mo>\d{{2}})(?P<d>\d{{2}}){_T}",
@@ -27,8 +28,8 @@ _SHAPES = (
     rf"^(?P<a>\d{{1,2}})(?:[-/.]|\s)(?P<b>\d{{1,2}})(?:[-/.]|\s){_YEAR}{_T}",
     rf"^(?P<a>\d{{1,2}})[/.](?P<b>\d{{1,2}})[/.](?P<y>\d{{2}}){_T}",
     rf"^{_YEAR}[-/. ]?{_MONTH}[-/. ]?(?P<d>\d{{1,2}}){_T}",
-    rf"^{_DAY_NAME}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[-/. ]?\s*{_MONTH}[-/., ]?\s*(?P<y>\d{{4}}|\d{{2}}){_T}",
-    rf"^{_DAY_NAME}{_MONTH}[-/. ]?\s*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:[-/.,]|\s)\s*(?P<y>\d{{4}}){_T}",
+    rf"^{_DAY_NAME}(?P<d>\d{{1,2}})(?:st|nd|rd|th)?[-/. ]?\s*{_MONTH}[-/., ]?\s*{_SHORT_YEAR}{_T}",
+    rf"^{_DAY_NAME}{_MONTH}[-/. ]?\s*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?(?:[-/.,]|\s)\s*{_YEAR}{_T}",
     rf"^{_YEAR}[-/.](?P<mo>\d{{1,2}})$",
     rf"^{_MONTH}[-/. ]\s*{_YEAR}$",
 )
@@ -39,6 +40,7 @@ _MONTHS = {
     )
 }
 _PARTS = ("y", "mo", "mon", "d", "a", "b", "h", "mi", "s", "f", "ap", "z", "o")
+_YEARS = (1600, 2199)
 _USUAL = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M")
 _EPOCH = r"^-?\d{9,19}(?:\.\d+)?$"
 _EXAMPLES = "such as 2013-01-31, 2013-01-31T09:30:00Z, 31.01.2013, 31-Jan-2013 or seconds since 1970"
@@ -72,13 +74,8 @@ def _uniform(cells: pl.Series) -> pl.Series | None:
         if cells.head(1).str.to_datetime(form, time_unit="us", strict=False).null_count():
             continue
         wall = cells.str.to_datetime(form, time_unit="us", strict=False)
-        first, last = wall.min(), wall.max()
-        plausible = (
-            isinstance(first, datetime)
-            and isinstance(last, datetime)
-            and first.year >= 1600
-            and last.year < 2200
-        )
+        years = wall.dt.year()
+        plausible = bool(years.is_between(*_YEARS).all())
         return wall if plausible and not wall.null_count() else None
     return None
 
@@ -134,7 +131,7 @@ def _temporal(cells: pl.Series) -> pl.DataFrame:
             wall.dt.replace_time_zone(None),
         )
         offset = ((wall - utc).dt.total_seconds() // 60).cast(pl.Int32)
-    plausible = wall.dt.year().is_between(1600, 2199)
+    plausible = wall.dt.year().is_between(*_YEARS)
     wall = pl.DataFrame({"w": wall, "ok": plausible}).select(pl.when("ok").then("w")).to_series()
     return _frame(wall, offset, _complaints(cells, wall))
 
@@ -290,7 +287,7 @@ def _epochs(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise(whole // 1_000)
     )
     wall = micro.cast(pl.Datetime("us"))
-    wall = pl.when(wall.dt.year().is_between(1900, 2199)).then(wall)
+    wall = pl.when(wall.dt.year().is_between(*_YEARS)).then(wall)
     absent = text.is_null() | text.str.to_lowercase().is_in(
         ["", "nan", "nat", "null", "none", "na", "n/a", "-"]
     )

@@ -37,6 +37,7 @@ class Table:
         )
 
 
+_DAYS = (-135_140, 84_005)  # 1600 to 2199, counted from 1970
 BROKEN = pl.Schema({"line": pl.Int64(), "why": pl.String(), "symbol": pl.String()})
 
 
@@ -161,6 +162,7 @@ def _parquet(file: Path, rows: bool = True) -> pl.DataFrame:
     try:
         content = pq.ParquetFile(pa.BufferReader(raw))
         table = content.read() if rows else content.schema_arrow.empty_table()
+        table.validate(full=True)  # broken text would otherwise pass, and crash later
         return pl.DataFrame(table)
     except (
         Exception,
@@ -195,7 +197,9 @@ def _parquet_table(file: Path, columns: Mapping[str, str]) -> Table:
 def _typed(cells: pl.Series) -> pl.Series:
     """Numbers and times stay what they are; everything else becomes text that is read as in CSV."""
     kind = cells.dtype
-    if kind.is_numeric() or kind in (pl.Date, pl.Datetime, pl.Time):
+    if kind in (pl.Date, pl.Datetime):
+        return _within_reason(cells)
+    if kind.is_numeric() or kind == pl.Time:
         return cells
     if kind == pl.String:
         return cells.str.strip_chars()
@@ -204,3 +208,17 @@ def _typed(cells: pl.Series) -> pl.Series:
             cells.name, [None if value is None else str(value) for value in cells.to_list()], dtype=pl.String
         )
     return cells.cast(pl.String)
+
+
+def _within_reason(cells: pl.Series) -> pl.Series:
+    """Dates that no calendar library can handle, as a damaged file holds them, become text."""
+    a_day = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+    number = cells.to_physical().cast(pl.Int64)
+    days = number // a_day.get(getattr(cells.dtype, "time_unit", ""), 1)
+    frame = pl.DataFrame({"cell": cells, "number": number, "sane": days.is_between(*_DAYS)})
+    if frame["sane"].all():
+        return cells
+    read = frame.with_columns(pl.when("sane").then("cell").alias("cell")).with_columns(
+        pl.col("cell").cast(pl.String)
+    )
+    return read.select(pl.coalesce("cell", pl.format("out of range ({})", "number"))).to_series()
