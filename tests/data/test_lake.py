@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-pytest.register_assert_rewrite("contracts.stores")
-
-from contracts.stores import LakeContract  # noqa: E402
-from tapebook.config import Config  # noqa: E402
-from tapebook.data.lake import Lake  # noqa: E402
-from tapebook.errors import ConfigError  # noqa: E402
+from contracts.stores import LakeContract
+from tapebook.config import Config
+from tapebook.data.lake import Lake
+from tapebook.errors import ConfigError
 
 
 class TestSqliteLake(LakeContract):

@@ -37,7 +37,7 @@ def panel(
         raise read.nothing(view, symbols, freq, start, end)
     calendars = {name: known[name] for name in names}
     if adjust:
-        found = events(view, names, freq, calendars, dividends=adjust == "total")
+        found = events(view, names, freq, known, dividends=adjust == "total")
         if adjust == "total" and end is not None:
             found = with_closes(view, found, freq, stamps[-1])
         values = adjusted(values, stamps, names, found)
@@ -46,20 +46,21 @@ def panel(
 
 
 def events(
-    view: View, symbols: Sequence[str], freq: Frequency, calendars: dict[str, str], *, dividends: bool
+    view: View, symbols: Sequence[str], freq: Frequency, known: dict[str, str], *, dividends: bool
 ) -> pa.Table:
-    """The actions of these symbols, with the moment and the raw close before: see `adjust.adjusted`."""
+    """The actions of these symbols, and from when on they hold: see `adjust.adjusted`."""
     import pyarrow as pa
 
     dividend = "dividend" if dividends else "NULL::DOUBLE AS dividend"
     kept = "split <> 1 OR dividend <> 0" if dividends else "split NOT IN (0, 1)"
     table = view.arrow(
         f"SELECT symbol, ts AS moment, split, {dividend}, NULL::DOUBLE AS before "
-        f"FROM {view.table('actions')} WHERE {among('symbol', symbols)} AND ({kept}) ORDER BY symbol, ts"
+        f"FROM {view.table('actions')} WHERE {read.roughly(symbols, known)} AND ({kept}) ORDER BY symbol, ts"
     )
+    table = read.only(table, symbols)
     if freq.intraday and table.num_rows:
         dates = table.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
-        exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), calendars))
+        exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), known))
         table = table.set_column(1, "moment", pa.array(exact).cast(pa.timestamp("us", "UTC")))
     return table
 

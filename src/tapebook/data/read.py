@@ -105,19 +105,27 @@ def long(view: View, symbols: Sequence[str] | None, known: Collection[str], cond
 
     Comparing every row's name with a long list takes longer than reading some rows in vain.
     """
-    if symbols is not None and 2 * len(symbols) < len(known):
-        condition += f" AND {among('symbol', symbols)}"
     columns = ", ".join(("symbol", "ts", *FIELDS))
-    return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition}")
+    chosen = roughly(symbols, known)
+    return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition} AND {chosen}")
+
+
+def roughly(symbols: Sequence[str] | None, known: Collection[str]) -> str:
+    """Write the condition of some symbols; true if they are most of those known."""
+    return among("symbol", symbols) if symbols is not None and 2 * len(symbols) < len(known) else "true"
+
+
+def only(rows: pa.Table, symbols: Sequence[str]) -> pa.Table:
+    """Keep the rows of `symbols`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.is_in(rows.column("symbol"), pa.array(symbols, pa.string())))
 
 
 def tidied(rows: pa.Table, symbols: Sequence[str] | None) -> pa.Table:
     """Only the rows of `symbols`, sorted by (symbol, ts)."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if symbols is not None:
-        rows = rows.filter(pc.is_in(rows.column("symbol"), pa.array(symbols, pa.string())))
+    rows = rows if symbols is None else only(rows, symbols)
     return rows.sort_by([("symbol", "ascending"), ("ts", "ascending")])
 
 
