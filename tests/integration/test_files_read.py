@@ -137,6 +137,12 @@ def test_a_decimal_comma_in_a_file_of_semicolons(read):
     assert closes(read("Date;Close\n2013-01-02;1,234\n2013-01-03;2,345\n")) == [1.234, 2.345]
 
 
+def test_a_number_of_another_style_than_the_files_is_a_problem(read):
+    (problem,) = read("Date;Close\n2013-01-02;1.234,5\n2013-01-03;12.50\n2013-01-04;7,25\n").problems
+    assert (problem.line, problem.value) == (3, "12.50")
+    assert "decimal mark is the comma" in problem.message
+
+
 def test_volumes_with_magnitudes(read):
     fetched = read(
         "Date,Close,Vol.\n2013-01-01,1,1.2M\n2013-01-02,1,350.5K\n2013-01-03,1,-\n2013-01-04,1,2B\n"
@@ -195,6 +201,12 @@ def test_times_in_the_files_zone(read, time):
 )
 def test_date_and_time_in_two_columns(read, date, time):
     assert stamps(read(f"Date,Time,Close\n{date},{time},5\n", "1m", tz="UTC")) == ["2013-01-14 09:30:00"]
+
+
+def test_a_missing_time_is_a_problem_of_intraday_bars_only(read):
+    text = "Date,Time,Close\n2013-01-14,09:30,5\n2013-01-15,,6\n"
+    assert [p.line for p in read(text, "1m", tz="UTC").problems] == [3]
+    assert closes(read(text)) == [5, 6]
 
 
 def test_fractions_of_seconds_are_microseconds(read):
@@ -394,6 +406,9 @@ UNREADABLE = {
     "gzip": (gzip.compress(b"Date,Close\n2013-01-02,5\n" * 50)[:40], "cannot be read or decompressed"),
     "parquet": (b"PAR1 and nothing else PAR1", "not a readable Parquet file"),
     "excel": (b"PK\x03\x04rest", "Excel workbook"),
+    "page": (b"<!DOCTYPE html><html>Not found</html>", "is a web page"),
+    "json": (b'{"Date": 1, "Close": 2}', "is JSON"),
+    "spaces": (b"Date Close\n2013-01-02 5\n", "or delimiter="),
     "twice": (b"Date,Close,close\n2013-01-02,5,6\n", "two columns"),
 }
 

@@ -93,7 +93,7 @@ def _share(mask: pl.Series) -> float:
 
 def _shortest(freq: Frequency) -> float:
     """Steps below this cannot lie between two bars of `freq`, in seconds."""
-    return {"d": 20 * 3600, "w": 4.5 * _DAY, "mo": 25 * _DAY}.get(freq.unit, freq.seconds)
+    return {"d": 12.5 * 3600, "w": 4.5 * _DAY, "mo": 25 * _DAY}.get(freq.unit, freq.seconds)
 
 
 def _name(seconds: float) -> str:

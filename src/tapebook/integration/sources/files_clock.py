@@ -25,6 +25,7 @@ def to_utc(rows: pl.DataFrame, freq: Frequency, tz: str | None, calendar: str, w
     BadInput
         If times name no zone and neither `tz` nor a 24/7 calendar says it.
     """
+    rows = _complaining(rows, pl.col("timeless").fill_null(False), "the time is missing")
     naive = pl.col("offset").is_null()
     some = rows.filter(naive & pl.col("wall").is_not_null())
     aware = (pl.col("wall") - pl.duration(minutes=pl.col("offset"))).dt.replace_time_zone("UTC")

@@ -49,6 +49,7 @@ _SAID = {
     "dividends": "dividend",
 }
 _INDEX = ("", "index", "indexlevel0", "unnamed0", "level0")  # how pandas writes an index without a name
+_UNCUT = ", or delimiter= if something else stands between the cells"
 MAPPABLE = (*FIELDS, "date", "time", "symbol", "split", "dividend")
 
 
@@ -179,10 +180,10 @@ def missing(layout: Layout, where: str) -> BadInput | None:
                 f"from splits and dividends. To load it all the same pass "
                 f"columns={{'close': {adjusted[0]!r}}}."
             )
+        uncut = _UNCUT if len(layout.headers) == 1 else ""
         return BadInput(
-            f"{where}: no column holds the close. Headers found: {listed(layout.headers)}. Expected a "
-            f"name such as "
-            "Close, Last or Price; otherwise pass columns={'close': '<header>'}."
+            f"{where}: no column holds the close. Headers found: {listed(layout.headers)}. Expected a name "
+            f"such as Close, Last or Price; otherwise pass columns={{'close': '<header>'}}{uncut}."
         )
     if "stamp" not in layout.at and "date" not in layout.at:
         return BadInput(

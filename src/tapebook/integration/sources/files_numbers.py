@@ -45,7 +45,7 @@ def read_numbers(columns: dict[str, pl.Series], delimiter: str = ",") -> dict[st
     return {
         name: Numbers(read[name], None)
         if sound[name] and name not in odd
-        else _judged(columns[name], read[name])
+        else _judged(columns[name], read[name], decimal)
         for name in columns
     }
 
@@ -62,13 +62,14 @@ def _odd(cells: pl.Series, values: pl.Series) -> pl.Series:
     return (unread & ~_absent(cells)) if unread.any() else unread
 
 
-def _judged(cells: pl.Series, values: pl.Series) -> Numbers:
+def _judged(cells: pl.Series, values: pl.Series, decimal: str) -> Numbers:
+    unread = "is not a number" + "; this file's decimal mark is the comma" * (decimal == ",")
     frame = pl.DataFrame({"value": values, "absent": _absent(cells)})
     why = frame.select(
         pl.when(pl.col("absent"))
         .then(None)
         .when(pl.col("value").is_null())
-        .then(pl.lit("is not a number"))
+        .then(pl.lit(unread))
         .when(pl.col("value").is_infinite())
         .then(pl.lit("is not a finite number"))
         .otherwise(None)

@@ -19,14 +19,15 @@ from tapebook.schema import FIELDS
 ACTIONS = {"split": 1.0, "dividend": 0.0}
 """What a bar without an action says."""
 VALUES = (*FIELDS, *ACTIONS)
-COLUMNS = ("line", "symbol", "wall", "offset", *VALUES, "why", "about")
+COLUMNS = ("line", "symbol", "wall", "offset", "timeless", *VALUES, "why", "about")
 
 
 @dataclass(frozen=True)
 class Rows:
     """Every row of one file, good or bad.
 
-    `frame`: line, symbol (null in a file of one symbol), wall, offset, the fields of a bar, split,
+    `frame`: line, symbol (null in a file of one symbol), wall, offset, timeless (whether the cell of a
+    column of times is empty), the fields of a bar, split,
     dividend, and, for a row that is no bar, why and about, the role of the cell complained of.
     """
 
@@ -93,6 +94,8 @@ def read_rows(table: Table, file: Path, dayfirst: bool | None) -> Rows:
     absent = [pl.lit(none, dtype=pl.Float64).alias(name) for name, none in ACTIONS.items() if name not in at]
     absent += [pl.lit(None, dtype=pl.Float64).alias(name) for name in FIELDS if name not in at]
     absent += [] if "symbol" in at else [pl.lit(None, dtype=pl.String).alias("symbol")]
+    timeless = (cells["time"].cast(pl.String).fill_null("") == "") if "time" in at else False
+    absent.append(pl.lit(timeless).alias("timeless"))
     frame = pl.DataFrame(columns).with_columns(*absent, *_first_complaint(complaints)).select(COLUMNS)
     return Rows(str(file), table, _with_broken(frame, table))
 

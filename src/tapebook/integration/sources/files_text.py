@@ -32,6 +32,13 @@ _FOREIGN = {
     b"SQLite format 3": "a SQLite database",
     b"\x89HDF": "an HDF5 file: write it as Parquet first",
 }
+_MARKUP = {
+    "<html": "a web page, perhaps what a download answered instead of prices",
+    "<!doctype": "a web page, perhaps what a download answered instead of prices",
+    "<?xml": "XML",
+    "{": "JSON",
+    "[": "JSON",
+}
 _JUNK = re.compile("[\x00-\x08\x0e-\x19\x1c-\x1f\ufffd]")
 
 
@@ -93,6 +100,9 @@ def decode(raw: bytes, file: Path) -> str:
             raise BadInput(f"{file}: is {what}; {EXPECTED}.")
     text = _decoded(raw)
     beginning = text[:4096]
+    for sign, what in _MARKUP.items():
+        if beginning.lstrip().lower().startswith(sign):
+            raise BadInput(f"{file}: is {what}; {EXPECTED}.")
     junk = len(_JUNK.findall(beginning))
     if junk > len(beginning) * 0.02:
         raise BadInput(f"{file}: is binary data, not text; {EXPECTED}.")
