@@ -33,7 +33,9 @@ def test_every_command_is_in_the_readme_and_explains_itself(path):
     assert COMMANDS[path].help
 
 
-@pytest.mark.parametrize("path", [p for p in COMMANDS if p[-1] in ("list", "snapshots", "templates", "sources")], ids=" ".join)
+@pytest.mark.parametrize(
+    "path", [p for p in COMMANDS if p[-1] in ("list", "snapshots", "templates", "sources")], ids=" ".join
+)
 def test_every_listing_takes_json(path):
     assert any(o.name == "json_" for o in COMMANDS[path].params)
 
@@ -64,7 +66,9 @@ def test_a_second_ingest_changes_nothing(cli):
 
 
 def test_bars_quality_and_snapshots_are_shown(cli):
-    shown = json.loads(cli("data", "show", "AAPL,MSFT", "--end", "2001-01-31", "--rows", "2", "--json").stdout)
+    shown = json.loads(
+        cli("data", "show", "AAPL,MSFT", "--end", "2001-01-31", "--rows", "2", "--json").stdout
+    )
     assert [row["symbol"] for row in shown] == ["AAPL", "AAPL", "MSFT", "MSFT"]
     assert json.loads(cli("data", "quality", "AAPL", "--json").stdout)
     assert json.loads(cli("data", "snapshots", "--json").stdout)
@@ -120,5 +124,7 @@ def test_errors_say_what_was_meant(cli, args, said):
 
 
 def test_it_starts_as_a_program():
-    done = subprocess.run([sys.executable, "-m", "tapebook", "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "tapebook", "--version"], capture_output=True, text=True, check=True
+    )
     assert done.stdout.startswith("tapebook, version")

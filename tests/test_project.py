@@ -15,7 +15,9 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
-LOCKED = [(name, Version(version)) for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", LOCK, re.M)]
+LOCKED = [
+    (name, Version(version)) for name, version in re.findall(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)", LOCK, re.M)
+]
 
 
 def canonical(name):
@@ -41,9 +43,18 @@ def test_conda_asks_for_the_same_as_pyproject():
 
 def test_every_pin_has_a_hash_and_no_index_is_named():
     assert len(re.findall(r"^\S+==", LOCK, re.M)) <= LOCK.count("--hash=sha256:")
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     for name in tracked:
-        if name != "tests/test_project.py" and Path(name).suffix in {".toml", ".lock", ".yml", ".json", ".txt", ""}:
+        if name != "tests/test_project.py" and Path(name).suffix in {
+            ".toml",
+            ".lock",
+            ".yml",
+            ".json",
+            ".txt",
+            "",
+        }:
             text = (ROOT / name).read_text(errors="replace")
             assert not re.search(r"index-url[ =]+http|https?://\S+/simple\b|\"resolved\"", text), name
 

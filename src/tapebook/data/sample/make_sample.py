@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# (run by hand in an environment of its own, where no types are known)
 """Make the bundled sample: needs bokeh_sampledata==2026.1, pandas and pyarrow; not run by tapebook.
 
     python make_sample.py

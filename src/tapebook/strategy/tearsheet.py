@@ -1,0 +1,158 @@
+"""The tear sheet: equity against the benchmark, drawdown, rolling Sharpe, months and trades.
+
+Each part is a figure of its own (`parts`), and all of them are one figure (`tearsheet`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tapebook import theme
+from tapebook.strategy import tearsheet_parts as part
+from tapebook.strategy.figures import MARK
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from tapebook.strategy.backtest import Backtest
+
+HEADLINE = {
+    "total_return": "total return",
+    "annual_return": "a year",
+    "sharpe": "Sharpe",
+    "max_drawdown": "max drawdown",
+    "trades": "closed trades",
+    "win_rate": "won",
+}
+HEIGHTS = {"equity": 0.34, "drawdown": 0.14, "rolling_sharpe": 0.14, "monthly_returns": 0.2, "trades": 0.18}
+LEGEND = {"orientation": "v", "x": 0.01, "xanchor": "left", "y": 1.0, "yanchor": "top"}
+TITLES = {
+    "equity": "Equity",
+    "drawdown": "Drawdown from the highest equity so far",
+    "rolling_sharpe": "Rolling Sharpe ratio",
+    "monthly_returns": "Return by month",
+    "trades": "Closed trades by return",
+}
+
+
+def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
+    """Return everything in one figure, made to be read at 600 to 1,200 pixels' width."""
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    years = part.years(bt)
+    heights = [HEIGHTS[name] for name in HEIGHTS]
+    rows_of_months = 60 + 22 * years
+    total = 960 + rows_of_months
+    heights[3] = rows_of_months / 900 * sum(heights[:3] + heights[4:])
+    figure = make_subplots(
+        rows=5,
+        cols=1,
+        row_heights=heights,
+        vertical_spacing=52 / total,
+        subplot_titles=[_title(n, bt) for n in HEIGHTS],
+    )
+    figure.update_annotations(font_size=13, x=0, xanchor="left")
+    for row, (name, traces) in enumerate(_traces(bt, dark=dark).items(), start=1):
+        for trace in traces:
+            figure.add_trace(trace, row=row, col=1)
+        _axes(figure, name, bt, row=row)
+    for row in (2, 3):
+        figure.update_xaxes(matches="x", row=row, col=1)
+    figure.update_layout(
+        template=go.layout.Template(theme.template(dark=dark)),
+        title={"text": headline(bt), "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
+        height=total,
+        margin={"t": 222 if bt.same_close else 200, "l": 62, "r": 18, "b": 44},
+        legend=LEGEND,
+        hovermode="closest",
+    )
+    return figure
+
+
+def parts(bt: Backtest, *, dark: bool = False) -> dict[str, go.Figure]:
+    """Return each part as a figure of its own: equity, drawdown, rolling_sharpe, monthly_returns, trades."""
+    import plotly.graph_objects as go
+
+    figures = {}
+    for name, traces in _traces(bt, dark=dark).items():
+        figure = go.Figure(traces)
+        _axes(figure, name, bt)
+        height = 110 + 24 * part.years(bt) if name == "monthly_returns" else 360 if name == "equity" else 280
+        figure.update_layout(
+            template=go.layout.Template(theme.template(dark=dark)),
+            title=_title(name, bt),
+            height=height,
+            showlegend=name == "equity",
+            legend=LEGEND,
+        )
+        figures[name] = figure
+    return figures
+
+
+def headline(bt: Backtest) -> str:
+    """Return what was traded and the first figures, as the title of a figure (plotly's HTML)."""
+    params = ", ".join(f"{k}={v}" for k, v in bt.params.items())
+    symbols = ", ".join(bt.symbols[:4]) + (f" +{len(bt.symbols) - 4}" if len(bt.symbols) > 4 else "")
+    shown = [f"{said} <b>{bt.metrics[name]}</b>" for name, said in HEADLINE.items()]
+    span = " to ".join(f"{bt.equity.index[i]:%Y-%m-%d}" for i in (0, -1))
+    mark = f"<br><span style='font-size:13px'><b>⚠ {MARK}</b></span>" if bt.same_close else ""
+    costs = f"fees {bt.rules.fees:.2%}, slippage {bt.rules.slippage:.2%}"
+    lines = [" · ".join(shown[i : i + 2]) for i in (0, 2, 4)]
+    note = f"{span}, {bt.periods_per_year:,.0f} bars a year<br>{bt.rules.direction}; {costs}"
+    return (
+        f"<b>{bt.strategy}</b>({params})<br>"
+        f"<span style='font-size:13px'>on {symbols}<br>{'<br>'.join(lines)}</span>"
+        f"<br><span style='font-size:11px'>{note}</span>{mark}"
+    )
+
+
+def _title(name: str, bt: Backtest) -> str:
+    if name == "rolling_sharpe":
+        return f"{TITLES[name]}, {part.window(bt):,} bars, annualised"
+    if name == "equity" and bt.benchmark is not None:
+        return f"{TITLES[name]} against {bt.benchmark.name}"
+    return TITLES[name]
+
+
+def _traces(bt: Backtest, *, dark: bool) -> dict[str, list[Any]]:
+    colours = theme.palette(dark=dark)
+    return {
+        "equity": part.equity(bt, colours),
+        "drawdown": part.drawdown(bt, colours),
+        "rolling_sharpe": part.rolling_sharpe(bt, colours),
+        "monthly_returns": part.monthly_returns(bt, colours),
+        "trades": part.trades(bt, colours),
+    }
+
+
+def _axes(figure: go.Figure, name: str, bt: Backtest, row: int | None = None) -> None:
+    where: dict[str, int] = {} if row is None else {"row": row, "col": 1}
+    if name == "equity":
+        figure.update_yaxes(tickformat="~s", **where)
+    elif name == "drawdown":
+        figure.update_yaxes(tickformat=".0%", rangemode="tozero", **where)
+    elif name == "rolling_sharpe":
+        figure.update_yaxes(zeroline=True, **where)
+    elif name == "monthly_returns":
+        figure.update_yaxes(type="category", autorange="reversed", showgrid=False, dtick=1, **where)
+        figure.update_xaxes(
+            type="category", side="bottom", showline=False, tickangle=0, tickfont_size=9, **where
+        )
+    elif name == "trades":
+        figure.update_xaxes(tickformat=".0%", zeroline=True, **where)
+        figure.update_yaxes(title="trades", **where)
+    if name in ("equity", "drawdown", "rolling_sharpe"):
+        figure.update_xaxes(range=part.stamps(bt.equity.index[[0, -1]], bt.freq), type="date", **where)
+    text = part.nothing(name, bt)
+    if text:
+        number = "" if row in (None, 1) else row
+        figure.add_annotation(
+            text=text,
+            showarrow=False,
+            x=0.5,
+            y=0.5,
+            xref=f"x{number} domain",
+            yref=f"y{number} domain",
+            name="nothing",
+        )

@@ -1,0 +1,95 @@
+"""The tear sheet shows what there is, says what there is not, and stays small."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tapebook.data.panel import Bars
+from tapebook.strategy import tearsheet_parts as parts_
+from tapebook.strategy.backtest import run_backtest
+from tapebook.strategy.figures import MARK
+from tapebook.strategy.rules import Rules
+from tapebook.strategy.tearsheet import parts, tearsheet
+
+NAMES = ["equity", "drawdown", "rolling_sharpe", "monthly_returns", "trades"]
+
+
+def market(T=900, N=1, freq="1d", step="B", seed=0):
+    index = pd.date_range("2010-01-04", periods=T, freq=step, tz="UTC")
+    close = 100 * np.exp(np.cumsum(np.random.default_rng(seed).normal(0.0004, 0.015, (T, N)), axis=0))
+    frame = pd.DataFrame(close, index, [f"S{n}" for n in range(N)])
+    return Bars.from_frames(open=frame.shift().fillna(100.0), close=frame, freq=freq, calendars="24/7")
+
+
+@pytest.fixture(scope="module")
+def bt():
+    return run_backtest("sma_cross", market(), params={"fast": 5, "slow": 20})
+
+
+def values(figure, kind):
+    return [trace for trace in figure.data if trace.type == kind]
+
+
+def test_every_part_is_in_the_sheet_and_on_its_own(bt):
+    sheet = tearsheet(bt)
+    assert {trace.type for trace in sheet.data} == {"scatter", "heatmap", "bar"}
+    assert list(parts(bt)) == NAMES
+    equity = next(t for t in sheet.data if t.name == "sma_cross")
+    np.testing.assert_allclose(equity.y, bt.equity, atol=0.006)
+    (bars,) = values(sheet, "bar")
+    assert sum(bars.y) == bt.metrics["trades"].value
+    assert "Sharpe <b>" in sheet.layout.title.text
+
+
+def test_months_compound_to_years(bt):
+    table = parts_.month_table(bt)
+    np.testing.assert_allclose(table["year"], (1 + table[parts_.MONTHS].fillna(0)).prod(axis=1) - 1)
+    assert (1 + table["year"]).prod() - 1 == pytest.approx(bt.metrics["total_return"].value)
+
+
+def test_trades_are_marked_where_they_happened(bt):
+    entries = next(t for t in parts(bt)["equity"].data if t.name == "entry")
+    assert list(entries.x) == list(bt.trades["entry_ts"].dt.strftime("%Y-%m-%d"))
+    assert "long S0" in entries.text[0]
+
+
+def test_the_same_close_is_marked():
+    bt = run_backtest(
+        "sma_cross", market(), params={"fast": 5, "slow": 20}, rules=Rules(execution="same_close")
+    )
+    assert MARK in tearsheet(bt).layout.title.text
+
+
+@pytest.mark.parametrize(
+    "bars",
+    [market(T=1), market(T=30), market(T=3_000, freq="5m", step="5min"), market(T=8_000), market(N=12)],
+    ids=repr,
+)
+@pytest.mark.parametrize("dark", [False, True])
+def test_odd_cases_are_drawn(bars, dark):
+    bt = run_backtest("sma_cross", bars, params={"fast": 5, "slow": 20})
+    drawn = json.loads(tearsheet(bt, dark=dark).to_json())
+    assert drawn["data"]
+    assert all(figure.data for figure in parts(bt, dark=dark).values())
+
+
+def test_what_is_empty_says_so():
+    bt = run_backtest("sma_cross", market(T=10), params={"fast": 5, "slow": 20})
+    told = [a.text for a in tearsheet(bt).layout.annotations]
+    assert "no closed trades" in told
+    assert "too few bars, or no position yet" in told
+
+
+def test_twelve_years_of_days_stay_small():
+    bt = run_backtest("sma_cross", market(T=3_100), params={"fast": 10, "slow": 50})
+    assert len(tearsheet(bt).to_json()) < 400_000
+
+
+def test_a_long_line_keeps_its_extremes():
+    bt = run_backtest("buy_and_hold", market(T=20_000, freq="1m", step="min"))
+    line = next(t for t in tearsheet(bt).data if t.name == "buy_and_hold")
+    assert len(line.y) <= parts_.POINTS + 2
+    assert max(line.y) == pytest.approx(bt.equity.max(), abs=0.01)
+    assert min(line.y) == pytest.approx(bt.equity.min(), abs=0.01)
