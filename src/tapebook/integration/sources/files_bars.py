@@ -118,8 +118,8 @@ def without_repeats(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     Returns the bars, and the rows that contradict the bar that was kept, with its line and file as
     `kept` and `kept_file`. Rows identical with it are in neither.
     """
-    rows = rows.sort("ts", maintain_order=True)
-    if not rows["ts"].is_duplicated().any():
+    rows = rows if rows["ts"].is_sorted() else rows.sort("ts", maintain_order=True)
+    if rows["ts"].n_unique() == len(rows):
         return rows, rows.clear().with_columns(kept="line", kept_file="file")
     first = [pl.col(name).first().over("ts") for name in VALUES]
     same = pl.all_horizontal(pl.col(name).eq_missing(head) for name, head in zip(VALUES, first, strict=True))

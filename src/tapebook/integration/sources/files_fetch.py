@@ -41,10 +41,14 @@ def answer(
     where = ", ".join(files[number].file for number in frame["file"].unique().sort()[:3])
     rows = stamped(frame, freq, tz, calendar, where)
     check_length(rows, freq, where)
-    rows = rows.filter(_between(start, end) | pl.col("ts").is_null() | (start is None and end is None))
-    bars, contrary = without_repeats(rows.filter(pl.col("why").is_null()))
-    broken = rows.filter(pl.col("why").is_not_null()).select("file", "line", "about", "why")
-    problems = _problems(pl.concat([broken, _contradicting(contrary, files)]), files)
+    if start is not None or end is not None:
+        rows = rows.filter(_between(start, end) | pl.col("ts").is_null())
+    sound = rows["why"].null_count() == len(rows)
+    bars, contrary = without_repeats(rows if sound else rows.filter(pl.col("why").is_null()))
+    problems: tuple[Problem, ...] = ()
+    if not sound or len(contrary):
+        broken = rows.filter(pl.col("why").is_not_null()).select("file", "line", "about", "why")
+        problems = _problems(pl.concat([broken, _contradicting(contrary, files)]), files)
     return bars.select("ts", *FIELDS), actions_of(bars), problems
 
 
