@@ -396,7 +396,7 @@ def test_columns_without_headers_are_mapped_by_number(read):
 UNREADABLE = {
     "empty": (b"", "is empty"),
     "blank": (b"\n \n", "is empty"),
-    "comment": (b"# nothing\n", "no column holds the close"),
+    "comment": (b"# nothing\n", "only blank lines or comments"),
     "binary": (bytes(range(256)) * 4, "binary data"),
     "no rows": (b"Date,Close\n", "no rows below"),
     "no close": (b"Date,Foo\n2013-01-02,5\n", "no column holds the close. Headers found: 'Date', 'Foo'"),

@@ -27,7 +27,8 @@ class Files:
 
     Nothing is guessed where a guess could be wrong: a row that cannot be read is a `Problem` with
     its file, line and value, and a file that cannot be read is an error that says what to pass.
-    Blank lines, lines that begin with "#", a repeated header line and a closing remark are no rows.
+    A line is a row; blank lines, lines that begin with "#", a repeated header line and a closing
+    remark are none.
     Of identical rows one is kept. Files without headers are read if they are date, perhaps time,
     open, high, low, close, perhaps volume, in this order and consistent.
 

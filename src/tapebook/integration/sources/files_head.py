@@ -105,7 +105,7 @@ def _unheaded(
     numbered: list[tuple[int, str]], file: Path, columns: Mapping[str, str], delimiter: str | None
 ) -> Head:
     """There are no headers: read the rows by position if that is certain, or say what is missing."""
-    rows = [(i, line) for i, line in numbered if not line.lstrip().startswith("#")] or numbered
+    rows = [(i, line) for i, line in numbered if not line.lstrip().startswith("#")]
     if not rows:
         raise BadInput(f"{file}: has no rows, only blank lines or comments.")
     mark = delimiter or max(DELIMITERS, key=lambda mark: rows[0][1].count(mark))
