@@ -57,8 +57,9 @@ def whole_batches(lake, asof=None):
     return done
 
 
-def write(config, writer, until, told, *, compact_every=0):
-    """Write batch after batch until a time; tell how many."""
+def write(config, writer, seconds, told, *, ready=None, compact_every=0):
+    """Write batch after batch for some seconds; tell how many."""
+    until = _start(ready, seconds)
     with Lake.open(config) as lake:
         number = whole_batches(lake).get(f"w{writer}", 0) if lake.listing().shape[0] else 0
         while time.time() < until:
@@ -70,9 +71,9 @@ def write(config, writer, until, told, *, compact_every=0):
     told.put(("wrote", writer, number))
 
 
-def read(config, reader, until, told):
-    """Read again and again until a time: batches are whole, and none that was seen disappears."""
-    seen, times = {}, 0
+def read(config, reader, seconds, told, *, ready=None):
+    """Read again and again for some seconds: batches are whole, and none that was seen disappears."""
+    seen, times, until = {}, 0, _start(ready, seconds)
     with Lake.open(config) as lake:
         while time.time() < until:
             if lake.listing().empty:
@@ -90,3 +91,10 @@ def _wide(lake, writers):
     close = frames.close.to_numpy()
     assert close.shape == (HEAD, len(writers)), close
     assert (close == close[0]).all(), close
+
+
+def _start(ready, seconds):
+    """Wait for the other processes; say until when to go on."""
+    if ready is not None:
+        ready.wait(60)
+    return time.time() + seconds

@@ -29,21 +29,24 @@ def config(request, tmp_path):
 
 def together(config, seconds, *, compact_every):
     """Six readers beside two writers; return what each told."""
-    told, until = CONTEXT.Queue(), time.time() + seconds
+    told, ready = CONTEXT.Queue(), CONTEXT.Barrier(8)
+    compacting = ({"compact_every": compact_every}, {})
     jobs = [
         CONTEXT.Process(
-            target=processes.write,
-            args=(config, n, until, told),
-            kwargs={"compact_every": compact_every * (n == 0)},
+            target=processes.write, args=(config, n, seconds, told), kwargs={"ready": ready, **more}
         )
-        for n in range(2)
+        for n, more in enumerate(compacting)
     ]
-    jobs += [CONTEXT.Process(target=processes.read, args=(config, n, until, told)) for n in range(6)]
+    jobs += [
+        CONTEXT.Process(target=processes.read, args=(config, n, seconds, told), kwargs={"ready": ready})
+        for n in range(6)
+    ]
+    patience = time.time() + seconds + 120
     for job in jobs:
         job.start()
     answers = []
     try:
-        while len(answers) < len(jobs) and time.time() < until + 60:
+        while len(answers) < len(jobs) and time.time() < patience:
             try:
                 answers.append(told.get(timeout=1))
             except Empty:
@@ -60,8 +63,8 @@ def together(config, seconds, *, compact_every):
 def check(config, answers):
     wrote = {f"w{who}": number for what, who, number in answers if what == "wrote"}
     assert len(wrote) == 2, answers
-    assert min(wrote.values()) > 2, answers
-    assert all(number > 2 for what, _, number in answers if what == "read"), answers
+    assert min(wrote.values()) > 0, answers
+    assert all(number > 0 for what, _, number in answers if what == "read"), answers
     with Lake.open(config) as lake:
         assert processes.whole_batches(lake) == wrote
 
@@ -80,9 +83,7 @@ def kill_writers(config, times, seed):
     chance, before = random.Random(seed), 0
     for _ in range(times):
         told = CONTEXT.Queue()
-        job = CONTEXT.Process(
-            target=processes.write, args=(config, 0, time.time() + 60, told), kwargs={"compact_every": 3}
-        )
+        job = CONTEXT.Process(target=processes.write, args=(config, 0, 60, told), kwargs={"compact_every": 3})
         job.start()
         time.sleep(0.3 + chance.random())
         os.kill(job.pid, signal.SIGKILL)
