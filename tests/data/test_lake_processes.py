@@ -30,12 +30,12 @@ def config(request, tmp_path):
 def together(config, seconds, *, compact_every):
     """Six readers beside two writers; return what each told."""
     told, ready = CONTEXT.Queue(), CONTEXT.Barrier(8)
-    compacting = ({"compact_every": compact_every}, {})
+    writers = ({"ready": ready, "compact_every": compact_every}, {"ready": ready})
     jobs = [
         CONTEXT.Process(
             target=processes.write, args=(config, n, seconds, told), kwargs={"ready": ready, **more}
         )
-        for n, more in enumerate(compacting)
+        for n, options in enumerate(writers)
     ]
     jobs += [
         CONTEXT.Process(target=processes.read, args=(config, n, seconds, told), kwargs={"ready": ready})
