@@ -32,9 +32,7 @@ def together(config, seconds, *, compact_every):
     told, ready = CONTEXT.Queue(), CONTEXT.Barrier(8)
     writers = ({"ready": ready, "compact_every": compact_every}, {"ready": ready})
     jobs = [
-        CONTEXT.Process(
-            target=processes.write, args=(config, n, seconds, told), kwargs={"ready": ready, **more}
-        )
+        CONTEXT.Process(target=processes.write, args=(config, n, seconds, told), kwargs=options)
         for n, options in enumerate(writers)
     ]
     jobs += [
