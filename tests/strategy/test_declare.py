@@ -113,7 +113,7 @@ def outside(bars, *, fast: Annotated[int, Range(5, 9)] = 3): ...
         (positional, "fast must be a keyword parameter"),
         (no_default, "needs a default"),
         (taken, "'fees' is taken"),
-        (swallow, "must be a keyword parameter"),
+        (swallow, r"\*\*more cannot be checked"),
         (nothing, "expected `bars` first"),
         (listed, "expected int, float, bool or str"),
         (outside, "from 5 to 9"),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from tapebook.data.panel import Bars
 from tapebook.errors import BadInput
 from tapebook.strategy.signals import Signals
 
-if TYPE_CHECKING:
-    from tapebook.data.panel import Bars
+LONG, SHORT = ("entries", "exits"), ("short_entries", "short_exits")
 
-PARTS = ("entries", "exits", "short_entries", "short_exits")
+
+def expect_bars(name: str, bars: object) -> None:
+    """Refuse anything but `Bars` before a strategy trips over it."""
+    if not isinstance(bars, Bars):
+        raise BadInput(
+            f"strategy {name} decides on Bars, got a {type(bars).__name__}: read them with desk.bars(…), "
+            "or make them with Bars.from_frames(close=…)"
+        )
 
 
 def validated(name: str, answer: Any, bars: Bars) -> Signals | pd.DataFrame:
@@ -27,10 +34,9 @@ def validated(name: str, answer: Any, bars: Bars) -> Signals | pd.DataFrame:
     if isinstance(answer, tuple) and len(answer) in (2, 4):
         answer = Signals(*answer)
     if isinstance(answer, Signals):
-        given = {part: getattr(answer, part) for part in PARTS}
-        return Signals(
-            **{p: None if f is None and "short" in p else _truth(name, p, f, bars) for p, f in given.items()}
-        )
+        sides = (getattr(answer, part) for part in SHORT)
+        shorts = [None if f is None else _truth(name, p, f, bars) for p, f in zip(SHORT, sides, strict=True)]
+        return Signals(*(_truth(name, p, getattr(answer, p), bars) for p in LONG), *shorts)
     return _numbers(name, answer, bars)
 
 
@@ -51,13 +57,22 @@ def _frame(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
         )
     if not value.index.equals(labels.index):
         raise BadInput(
-            f"strategy {name}: {part} has other times than the bars ({len(value)} rows, {len(labels)} bars)"
+            f"strategy {name}: {part} has other times than the bars{_first(value.index, labels.index)}"
         )
     if set(value.columns) != set(labels.columns) or len(value.columns) != len(labels.columns):
         raise BadInput(
             f"strategy {name}: {part} has the columns {list(value.columns)[:5]}, the bars {list(labels)[:5]}"
         )
-    return value[list(labels.columns)]
+    return value[list(labels.columns)].set_axis(labels.index).set_axis(labels.columns, axis=1)
+
+
+def _first(given: pd.Index, bars: pd.Index) -> str:
+    """Where two sets of times part first."""
+    said = f" ({len(given)} rows, {len(bars)} bars)"
+    for row, (one, other) in enumerate(zip(given, bars, strict=False)):
+        if one != other:
+            return f"{said}: row {row} is {one}, the bar {other}; try .reindex(bars.close.index)"
+    return f"{said}; try .reindex(bars.close.index)"
 
 
 def _truth(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
@@ -70,12 +85,13 @@ def _truth(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
                 f"strategy {name}: {part} is missing at {frame.index[row]} for {frame.columns[column]!r}: "
                 "expected true or false; try .fillna(False)"
             )
-        try:
-            fits = frame.isin([True, False]).to_numpy().all()
-        except TypeError:
-            fits = False
-        if not fits:
-            raise BadInput(f"strategy {name}: {part} holds {frame.dtypes.iloc[0]}: expected true or false")
+        wrong = ~frame.isin([True, False]).to_numpy()
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise BadInput(
+                f"strategy {name}: {part} is {frame.iloc[row, column]} at {frame.index[row]} for "
+                f"{frame.columns[column]!r}: expected true or false, as `fast > slow` gives them"
+            )
     return frame.astype(bool)
 
 
@@ -88,9 +104,8 @@ def _numbers(name: str, value: Any, bars: Bars) -> pd.DataFrame:
     try:
         numbers = frame.astype(float)
     except (TypeError, ValueError) as error:
-        raise BadInput(
-            f"strategy {name}: the weights hold {frame.dtypes.iloc[0]}: expected numbers ({error})"
-        ) from None
+        kinds = {str(c): str(kind) for c, kind in frame.dtypes.items() if kind.kind not in "iuf"}
+        raise BadInput(f"strategy {name}: the weights hold {kinds}: expected numbers ({error})") from None
     infinite = np.isinf(numbers.to_numpy())
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
