@@ -8,9 +8,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from tapebook.data.catalog.tables import jsonable as plain
-
-__all__ = ["plain", "read_json", "write_json", "write_text"]
+from tapebook.data.plain import plain
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -83,7 +83,9 @@ def declared(source: str, where: str) -> dict[str, Parameter]:
 def _declaration(statement: ast.stmt, help: str, where: str) -> Parameter | None:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return None  # a docstring
-    target, value, annotation = None, None, None
+    target: ast.expr | None = None
+    value: ast.expr | None = None
+    annotation: str | None = None
     if isinstance(statement, ast.AnnAssign):
         target, value, annotation = statement.target, statement.value, ast.unparse(statement.annotation)
     elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
@@ -94,7 +96,7 @@ def _declaration(statement: ast.stmt, help: str, where: str) -> Parameter | None
     try:
         default = ast.literal_eval(value)
     except ValueError:
-        raise BadInput(f"{place}: the default must be a literal, such as 10, 0.5, True or \"AAPL\"") from None
+        raise BadInput(f'{place}: the default must be a literal, such as 10, 0.5, True or "AAPL"') from None
     kind, optional = _kind(annotation, default)
     if kind not in _READ:
         raise BadInput(f"{place}: the type must be one of {', '.join(_READ)}, or one of them with `| None`")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data.plain import plain
 from tapebook.errors import BadParameter
-from tapebook.runs.files import plain, read_json, write_json
+from tapebook.runs.files import read_json, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,6 +121,6 @@ def _display(thing: Any, *, raw: bool = False) -> None:
 
     shell = sys.modules.get("IPython")
     if shell is not None and shell.get_ipython() is not None:
-        from IPython.display import display
+        from IPython import display as shown
 
-        display(thing, raw=raw)
+        shown.display(thing, raw=raw)  # type: ignore[no-untyped-call]

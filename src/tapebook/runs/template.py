@@ -61,7 +61,7 @@ class Template:
         if not tagged:
             raise BadInput(
                 f"template {self.name} ({self.path}) has no cell tagged `parameters`: tag the cell with its "
-                "defaults (JupyterLab: Property Inspector, Cell Tags), such as `symbols: str = \"AAPL\"`"
+                'defaults (JupyterLab: Property Inspector, Cell Tags), such as `symbols: str = "AAPL"`'
             )
         return declared(_source(tagged[0]), f"template {self.name}")
 
@@ -86,7 +86,9 @@ class Template:
         """
         for name in given:
             if name not in self.parameters:
-                raise UnknownName("parameter", name, self.parameters, f"See `tapebook templates {self.name}`.")
+                raise UnknownName(
+                    "parameter", name, self.parameters, f"See `tapebook templates {self.name}`."
+                )
         return {
             name: parameter.read(given[name]) if name in given else parameter.default
             for name, parameter in self.parameters.items()

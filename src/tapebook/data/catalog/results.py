@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, select, update
 
 from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
 from tapebook.data.catalog.tables import result_symbols, results
@@ -56,6 +56,13 @@ class Results:
             query = query.where(result_symbols.c.symbol == symbol)
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query).mappings()]
+
+    def made_by(self, ids: Iterable[str], run_id: str) -> None:
+        """Say that a run made these results."""
+        named = tuple(ids)
+        if named:
+            with self._rows.writing() as connection:
+                connection.execute(update(results).where(results.c.id.in_(named)).values(run_id=run_id))
 
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from tapebook.data.plain import plain
+
 HEAD = "0001"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
@@ -35,25 +36,6 @@ metadata = MetaData(
 Serial = BigInteger().with_variant(Integer, "sqlite")
 
 
-def jsonable(value: Any) -> Any:
-    """Make `value` what JSON can hold: NaN and infinities become null, NumPy and time values plain.
-
-    >>> jsonable({"sharpe": float("nan"), "on": (1, 2)})
-    {'sharpe': None, 'on': [1, 2]}
-    """
-    if isinstance(value, dict):
-        return {str(name): jsonable(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [jsonable(part) for part in value]
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if hasattr(value, "item"):  # a NumPy scalar
-        return jsonable(value.item())
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
-
-
 class Json(TypeDecorator[Any]):
     """JSON as text that every database takes."""
 
@@ -62,7 +44,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: object) -> Any:  # noqa: ARG002
         """Make the value plain."""
-        return jsonable(value)
+        return plain(value)
 
 
 results = Table(

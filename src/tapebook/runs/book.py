@@ -1,0 +1,143 @@
+"""The runs that a desk has: list, load, delete, and find the lost and the equal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from tapebook.errors import UnknownName
+from tapebook.runs.record import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tapebook.config import Config
+    from tapebook.data.catalog import Catalog
+
+STALE_SECONDS = 60.0
+"""A run that has not been heard of for so long is lost."""
+_COLUMNS = [
+    "id",
+    "template",
+    "title",
+    "strategy",
+    "symbols",
+    "outcome",
+    "started",
+    "seconds",
+    "snapshot",
+    "rerun_of",
+    "error",
+]
+
+
+def listing(config: Config, **filters: Any) -> pd.DataFrame:
+    """List runs, newest first; see `tapebook.data.catalog.Runs.list` for the filters."""
+    import pandas as pd
+
+    with _open(config) as catalog:
+        for row in catalog.runs.list(outcome="running", limit=None):
+            _settle(config, catalog, row)
+        rows = catalog.runs.list(**filters)
+    return pd.DataFrame([{name: row[name] for name in _COLUMNS} for row in rows], columns=_COLUMNS)
+
+
+def load(config: Config, id: str) -> Run:
+    """Read a run's record; one whose program is gone is marked as lost first.
+
+    Raises
+    ------
+    UnknownName
+        With the nearest id.
+    """
+    run = Run.read(config.reports / id)
+    if run.outcome != "running":
+        return run
+    with _open(config) as catalog, suppress(UnknownName):
+        _settle(config, catalog, catalog.runs.get(id)._asdict())
+    return Run.read(run.folder)
+
+
+def delete(config: Config, id: str) -> None:
+    """Delete a run: its row, then its folder. UnknownName if there is neither."""
+    folder = config.reports / id
+    with _open(config) as catalog:
+        try:
+            catalog.runs.delete(id)
+        except UnknownName:
+            Run.read(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Run | None:
+    """Find the newest run that succeeded with this very template, parameters, snapshot and code.
+
+    The given parameters are checked and completed with the template's defaults; a file that a
+    parameter names, such as a strategy's, must be unchanged too.
+    """
+    from tapebook.runs import provenance
+    from tapebook.runs.template import find
+
+    found = find(config, template)
+    full = found.check(parameters)
+    wanted = {
+        "template_hash": found.hash,
+        "parameters": full,
+        "snapshot": provenance.snapshot(config),
+        "code_hash": provenance.code_hash(),
+    }
+    inputs = provenance.inputs(config, full)
+    with _open(config) as catalog:
+        rows = catalog.runs.list(template=found.name, outcome="succeeded", limit=None)
+    for row in rows:
+        if all(row[name] == value for name, value in wanted.items()):
+            with suppress(UnknownName):  # its folder may be gone
+                run = Run.read(config.reports / row["id"])
+                if run.manifest.get("inputs", {}) == inputs:
+                    return run
+    return None
+
+
+def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
+    """Mark a run as lost if its program is gone."""
+    if row["outcome"] != "running" or not _gone(row):
+        return
+    from tapebook.runs.start import finish
+
+    why = f"the program that ran it (process {row['pid']} on {row['host']}) ended without a word"
+    error = {"cell": None, "name": "Lost", "message": why, "traceback": ""}
+    if not catalog.runs.update(row["id"], only_if="running", outcome="lost", error=f"Lost: {why}"):
+        return
+    with suppress(UnknownName):
+        run = Run.read(config.reports / row["id"])
+        if run.outcome == "running":
+            finish(run.folder, dict(run.manifest), "lost", error, None, catalog)
+
+
+def _gone(row: Mapping[str, Any]) -> bool:
+    if time.time() - (row["heartbeat"] or 0) > STALE_SECONDS:
+        return True
+    return row["host"] == socket.gethostname() and not _alive(row["pid"])
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _open(config: Config) -> Any:
+    from contextlib import closing
+
+    from tapebook.data.catalog import Catalog
+
+    return closing(Catalog.open(config))

@@ -1,0 +1,231 @@
+"""Execute a notebook in a kernel of its own, and say truly how that ended.
+
+Papermill's metadata calls a notebook completed after a time-out, a dead kernel and Ctrl-C; the outcome
+here comes from the exception that ended the execution.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tapebook.progress import Report
+
+KILL_SECONDS = 5
+LOG = "kernel.log"
+_MARK = "papermill-error-cell-tag"
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an execution ended. `error` has cell (its number from 1), name, message, traceback."""
+
+    outcome: str
+    error: dict[str, Any] | None = None
+    interrupt: BaseException | None = field(default=None, compare=False)
+
+
+def execute(
+    source: Path,
+    target: Path,
+    parameters: dict[str, Any],
+    environment: dict[str, str],
+    *,
+    seed: int,
+    timeout: float | None,
+    progress: Report | None,
+) -> Ended:
+    """Execute `source` with `parameters` and keep it, whole or partial, at `target`.
+
+    Parameters
+    ----------
+    environment
+        All that the kernel's process sees.
+    timeout : float, optional
+        Seconds for the whole execution, the kernel's start included.
+    """
+    from papermill.exceptions import PapermillExecutionError
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    job = _Job(environment, target.parent, seed, deadline, progress)
+    try:
+        with _terminable():
+            _papermill(source, target, parameters, job)
+    except PapermillExecutionError as error:
+        _unmark(target)
+        trace = _ANSI.sub("", "\n".join(error.traceback))
+        return Ended("failed", job.error(error.ename, str(error.evalue), trace))
+    except (KeyboardInterrupt, SystemExit) as error:
+        return Ended("cancelled", job.error("Cancelled", "the run was stopped from outside"), error)
+    except Exception as error:
+        return _ended_early(error, job, timeout)
+    return Ended("succeeded")
+
+
+@dataclass
+class _Job:
+    """What one execution needs, and where it is."""
+
+    environment: dict[str, str]
+    folder: Path
+    seed: int
+    deadline: float | None
+    progress: Report | None
+    cell: int | None = None
+
+    def left(self) -> float | None:
+        """Seconds until the deadline; never 0, which would mean for ever."""
+        return None if self.deadline is None else max(self.deadline - time.monotonic(), 0.001)
+
+    def error(self, name: str, message: str, traceback: str = "") -> dict[str, Any]:
+        """Say what went wrong in the cell that the execution is at."""
+        return {"cell": self.cell, "name": name, "message": message, "traceback": traceback}
+
+
+def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    late = job.deadline is not None and time.monotonic() >= job.deadline
+    if isinstance(error, CellTimeoutError) or late:
+        return Ended(
+            "timed_out", job.error("TimeOut", f"the run took longer than the {timeout:g} s it was given")
+        )
+    if isinstance(error, DeadKernelError):
+        said = "the notebook's process died: out of memory, a crash in compiled code, or killed from outside"
+        return Ended("killed", job.error("KernelDied", said))
+    return Ended("failed", job.error(type(error).__name__, str(error)))
+
+
+def _papermill(source: Path, target: Path, parameters: dict[str, Any], job: _Job) -> None:
+    import papermill
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):  # type: ignore[misc]
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, *_: Any, **__: Any) -> None:
+            _drive(nb_man, job)
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it cannot read `int | None`; we have
+    name = f"tapebook-{id(job)}"
+    papermill_engines.register(name, Engine)
+    try:
+        papermill.execute_notebook(
+            str(source), str(target), parameters, engine_name=name, kernel_name="python3", progress_bar=False
+        )
+    finally:
+        papermill_engines._engines.pop(name, None)
+
+
+def _drive(nb_man: Any, job: _Job) -> None:
+    """Run the cells in a new kernel of this very Python; the kernel is gone afterwards, whatever happens."""
+    from papermill.clientwrap import PapermillNotebookClient
+
+    class Client(PapermillNotebookClient):  # type: ignore[misc]
+        def papermill_execute_cells(self) -> None:
+            self.kc.execute(_prelude(job.seed), silent=True, store_history=False)
+            super().papermill_execute_cells()
+
+        def execute_cell(self, cell: Any, cell_index: int, *args: Any, **kwargs: Any) -> Any:
+            job.cell = cell_index + 1
+            if job.progress:
+                job.progress(cell_index, len(self.nb.cells), f"cell {job.cell}")
+            return super().execute_cell(cell, cell_index, *args, **kwargs)
+
+    sockets = Path(tempfile.mkdtemp(prefix="tapebook-"))
+    manager = _kernel(sockets)
+    quiet = logging.getLogger("tapebook.kernel")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    client = Client(
+        nb_man,
+        km=manager,
+        timeout_func=lambda _cell: job.left(),
+        startup_timeout=max(1, int(min(60, job.left() or 60))),
+        log=quiet,
+    )
+    words = job.folder / LOG
+    try:
+        with words.open("wb") as log:  # what compiled code says when it crashes
+            client.execute(env=job.environment, cwd=str(job.folder), stdout=log, stderr=log)
+    finally:
+        _end(client, manager)
+        shutil.rmtree(sockets, ignore_errors=True)
+        if not words.stat().st_size:
+            words.unlink()
+
+
+def _kernel(sockets: Path) -> Any:
+    """Give a manager of a kernel that runs this Python, whatever kernels are installed elsewhere."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    manager = AsyncKernelManager(kernel_name="python3", connection_file=str(sockets / "kernel.json"))
+    if os.name == "posix":  # no port that others on the machine could reach
+        manager.transport, manager.ip = "ipc", str(sockets / "k")
+    command = [
+        sys.executable,
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+        "--HistoryManager.enabled=False",
+    ]
+    manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python")
+    return manager
+
+
+def _end(client: Any, manager: Any) -> None:
+    """Kill the kernel at once: its cells are done, or nobody waits for them."""
+    provisioner = manager.provisioner
+    process = getattr(provisioner, "process", None)
+    if process is not None and process.poll() is None:
+        with suppress(ProcessLookupError):  # its whole group: what its cells have started too
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(KILL_SECONDS)
+    client.km, client.shutdown_kernel = manager, "immediate"
+    with suppress(Exception):
+        client._cleanup_kernel()
+
+
+def _prelude(seed: int) -> str:
+    """Seed the generators that cells share; `np.random.default_rng` takes `Recorder.seed`."""
+    return f"import random, numpy\nrandom.seed({seed})\nnumpy.random.seed({seed} % 2**32)\ndel random, numpy"
+
+
+def _unmark(notebook: Path) -> None:
+    """Take out the cells that papermill puts in to point at an error: the page and manifest do."""
+    from tapebook.runs.files import read_json, write_json
+
+    read = read_json(notebook)
+    read["cells"] = [c for c in read["cells"] if _MARK not in c.get("metadata", {}).get("tags", ())]
+    write_json(notebook, read)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

@@ -1,0 +1,77 @@
+"""What a run was made with: code, packages, machine, and the files that its parameters name."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from tapebook.config import Config
+from tapebook.errors import NoData
+
+
+@cache
+def code_hash() -> str:
+    """SHA-256 of the package's own source files."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def packages() -> dict[str, str]:
+    """Name and version of every installed distribution."""
+    found = {d.name: d.version for d in distributions() if d.name}
+    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def git(folder: Path) -> dict[str, Any] | None:
+    """Commit of the repository around `folder` and whether files differ from it; None outside one."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return {"commit": commit, "dirty": bool(_git(folder, "status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(folder: Path, *command: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True, timeout=10
+    )
+    return done.stdout.strip()
+
+
+def inputs(config: Config, parameters: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of each file that a parameter names, as `strategy="mine.py:fade"` does."""
+    found = {}
+    for name, value in parameters.items():
+        stem = value.rsplit(":", 1)[0] if isinstance(value, str) and ".py" in value else None
+        if stem and (path := config.home / Path(stem).expanduser()).is_file():
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def snapshot(config: Config) -> int | None:
+    """Return the lake's snapshot that a run reads: the pinned one, or the newest; None if it is empty."""
+    if config.snapshot is not None:
+        return config.snapshot
+    from tapebook.data.lake import Lake
+
+    lake = Lake.open(config)
+    try:
+        return lake.snapshot()
+    except NoData:
+        return None
+    finally:
+        lake.close()
+
+
+def machine() -> dict[str, str]:
+    """Versions of Python and of the platform."""
+    return {"python": platform.python_version(), "platform": platform.platform()}

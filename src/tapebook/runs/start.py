@@ -1,0 +1,281 @@
+"""Start a run: check, record, execute, and record how it ended, whatever happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from tapebook.config import Config
+from tapebook.errors import RunFailed
+from tapebook.progress import Report
+from tapebook.runs import provenance, template
+from tapebook.runs.files import read_json, write_json
+from tapebook.runs.record import MANIFEST, NOTEBOOK, TEMPLATE, Run
+from tapebook.runs.template import Template
+
+BEAT_SECONDS = 5.0
+
+
+def run(
+    config: Config,
+    template: str,
+    parameters: Mapping[str, Any],
+    *,
+    timeout: float | None = None,
+    rerun_of: str | None = None,
+    snapshot: int | None = None,
+    seed: int | None = None,
+    progress: Report | None = None,
+) -> Run:
+    """Run a template and keep all that came of it under `config.reports`.
+
+    Parameters
+    ----------
+    template : str
+        A name of notebooks/templates, or a path to a notebook.
+    timeout : float, optional
+        Seconds that the whole run may take.
+    snapshot : int, optional
+        The lake's snapshot that the notebook reads; the newest by default.
+    seed : int, optional
+        Of the generators of random and NumPy; 0 by default, so that equal runs are equal.
+
+    Raises
+    ------
+    UnknownName, BadParameter, BadInput
+        Before anything starts.
+    RunFailed
+        After what happened is recorded; the message says where notebook and page are.
+    """
+    found = find_template(config, template)
+    full = found.check(parameters)
+    return _run(
+        config,
+        found,
+        full,
+        timeout=timeout,
+        rerun_of=rerun_of,
+        snapshot=snapshot,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def rerun(config: Config, id: str, *, timeout: float | None = None, progress: Report | None = None) -> Run:
+    """Run again what `id` ran: the template as it was, the same snapshot, parameters and seed."""
+    from tapebook.runs.book import load
+
+    before = load(config, id)
+    said = before.manifest
+    return _run(
+        config,
+        Template(said["template"], before.folder / TEMPLATE),
+        dict(said["parameters"]),
+        timeout=timeout,
+        rerun_of=before.id,
+        snapshot=said["snapshot"],
+        seed=said["seed"],
+        progress=progress,
+    )
+
+
+def find_template(config: Config, name: str) -> Template:
+    """Find a template; see `tapebook.runs.template.find`."""
+    return template.find(config, name)
+
+
+def _run(
+    config: Config,
+    found: Template,
+    parameters: dict[str, Any],
+    *,
+    timeout: float | None,
+    rerun_of: str | None,
+    snapshot: int | None,
+    seed: int | None,
+    progress: Report | None,
+) -> Run:
+    from tapebook.data.catalog import Catalog
+
+    snapshot = provenance.snapshot(config) if snapshot is None else snapshot
+    manifest = _manifest(config, found, parameters, rerun_of, snapshot, seed or 0)
+    folder = config.reports / manifest["run_id"]
+    folder.mkdir(parents=True)
+    for name in (TEMPLATE, NOTEBOOK):
+        shutil.copyfile(found.path, folder / name)
+    write_json(folder / MANIFEST, manifest)
+    catalog = Catalog.open(config)
+    try:
+        catalog.runs.add(_row(manifest))
+        with _beating(catalog, manifest["run_id"]):
+            _execute(config, folder, manifest, timeout, progress, catalog)
+    finally:
+        catalog.close()
+    return Run.read(folder)
+
+
+def _execute(
+    config: Config,
+    folder: Path,
+    manifest: dict[str, Any],
+    timeout: float | None,
+    progress: Report | None,
+    catalog: Any,
+) -> None:
+    from tapebook.runs.execute import Ended, execute
+
+    began = time.monotonic()
+    try:
+        ended = execute(
+            folder / TEMPLATE,
+            folder / NOTEBOOK,
+            manifest["parameters"],
+            _environment(config, folder, manifest),
+            seed=manifest["seed"],
+            timeout=timeout,
+            progress=progress,
+        )
+    except BaseException as error:  # whatever it was, the record must not say "running"
+        said = {"cell": None, "name": type(error).__name__, "message": str(error), "traceback": ""}
+        ended = Ended("failed", said, error)
+    finish(folder, manifest, ended.outcome, ended.error, time.monotonic() - began, catalog)
+    if ended.interrupt is not None:
+        raise ended.interrupt
+    if ended.outcome != "succeeded":
+        raise RunFailed(manifest["run_id"], ended.outcome, _message(folder, manifest))
+
+
+def finish(
+    folder: Path, manifest: dict[str, Any], outcome: str, error: Any, seconds: float | None, catalog: Any
+) -> None:
+    """Record the end of a run: manifest, page, row; `manifest` is brought up to date."""
+    from tapebook.runs.page import write_page
+    from tapebook.runs.recorder import RECORDED
+
+    manifest |= {"outcome": outcome, "error": error, "finished": _now(), "seconds": seconds}
+    manifest |= read_json(folder / RECORDED)
+    with suppress(FileNotFoundError):
+        (folder / RECORDED).unlink()
+    if not manifest.get("packages"):
+        manifest["packages"] = provenance.packages()
+    if not (folder / "metrics.json").is_file():
+        write_json(folder / "metrics.json", {})
+    write_json(folder / MANIFEST, manifest)
+    write_page(folder)
+    catalog.results.made_by(manifest.get("results") or (), manifest["run_id"])
+    catalog.runs.update(
+        manifest["run_id"],
+        outcome=outcome,
+        finished=manifest["finished"],
+        seconds=seconds,
+        title=manifest.get("title"),
+        metrics=read_json(folder / "metrics.json"),
+        error=None if error is None else f"{error['name']}: {error['message']}",
+    )
+
+
+def _manifest(
+    config: Config,
+    found: Template,
+    parameters: dict[str, Any],
+    rerun_of: str | None,
+    snapshot: int | None,
+    seed: int,
+) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    return {
+        "run_id": f"{found.name}-{now:%Y%m%d-%H%M%S}-{token_hex(2)}",
+        "title": None,
+        "template": found.name,
+        "template_hash": found.hash,
+        "parameters": parameters,
+        "inputs": provenance.inputs(config, parameters),
+        "snapshot": snapshot,
+        "seed": seed,
+        "git": provenance.git(config.home),
+        "code_hash": provenance.code_hash(),
+        "packages": {},
+        **provenance.machine(),
+        "started": _now(),
+        "finished": None,
+        "seconds": None,
+        "outcome": "running",
+        "error": None,
+        "rerun_of": rerun_of,
+        "headline": [],
+        "results": [],
+        "fingerprints": [],
+    }
+
+
+def _row(manifest: dict[str, Any]) -> dict[str, Any]:
+    parameters = manifest["parameters"]
+    symbols = parameters.get("symbols") or parameters.get("symbol") or []
+    named = symbols.split(",") if isinstance(symbols, str) else symbols
+    return manifest | {
+        "id": manifest["run_id"],
+        "strategy": parameters.get("strategy"),
+        "symbols": [str(name).strip() for name in named],
+        "heartbeat": time.time(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+    }
+
+
+def _environment(config: Config, folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
+    """Give what the kernel sees: this process's variables, this desk, and the run's own."""
+    desk = replace(config, snapshot=manifest["snapshot"]).environment()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAPEBOOK_")}
+    return (
+        inherited
+        | desk
+        | {
+            "TAPEBOOK_RUN": str(folder),
+            "TAPEBOOK_SEED": str(manifest["seed"]),
+            "PYTHONHASHSEED": "0",
+            "PLOTLY_RENDERER": "plotly_mimetype",
+        }
+    )
+
+
+@contextmanager
+def _beating(catalog: Any, id: str) -> Iterator[None]:
+    """Tell the catalogue every few seconds that the run is going on."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_SECONDS):
+            with suppress(Exception):  # a missed beat is no reason to lose a run
+                catalog.runs.heartbeat(id)
+
+    thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat of {id}")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _message(folder: Path, manifest: dict[str, Any]) -> str:
+    error = manifest["error"]
+    cell = "" if error["cell"] is None else f" in cell {error['cell']}"
+    return (
+        f"template {manifest['template']}: {manifest['outcome'].replace('_', ' ')}{cell}: "
+        f"{error['name']}: {error['message']}\n"
+        f"  page      {folder / 'report.html'}\n  notebook  {folder / NOTEBOOK}"
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
