@@ -1,8 +1,10 @@
-"""Indicators of wide frames (T, N): row t uses bars up to and including t of the same symbol.
+"""Indicators of wide frames (T, N), or of one symbol's Series: row t uses bars up to and including t.
 
 A symbol's indicator runs over its own bars: missing ones are left out and stay missing, so that a
-hole or a late listing changes nothing but itself. RSI, MACD, ATR and ADX are TA-Lib's (Wilder's
-smoothing), imported when first used; means and extremes are pandas'.
+hole or a late listing changes nothing but itself. RSI, MACD, EMA, ATR and ADX are TA-Lib's (Wilder's
+smoothing), imported when first used; means and extremes are pandas'. Those with a memory (EMA, RSI,
+MACD, ATR, ADX) start with a symbol's first bar: of more history they say something slightly different.
+A window that is no whole number, or too short, is a BadParameter.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from tapebook.strategy.parameters import Parameter
 
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
@@ -33,29 +37,71 @@ class Macd(NamedTuple):
     histogram: pd.DataFrame
 
 
+# ---- means
+
+
 def sma(prices: pd.DataFrame, window: int) -> pd.DataFrame:
     """Mean of the last `window` bars; missing until there are that many."""
+    window = _window("window", window)
     return _own(prices, lambda x: x.rolling(window).mean())
 
 
 def ema(prices: pd.DataFrame, window: int) -> pd.DataFrame:
     """Exponential mean with the smoothing 2 / (window + 1), started from the first `window` bars' mean."""
+    window = _window("window", window)
+    if window == 1:  # TA-Lib starts at 2
+        return prices.astype(float)
     return _talib(lambda ta, x: ta.EMA(x, window), prices)
 
 
-def rsi(prices: pd.DataFrame, window: int = 14) -> pd.DataFrame:
-    """Relative strength, 0 to 100, with Wilder's smoothing (Wilder 1978)."""
-    return _talib(lambda ta, x: ta.RSI(x, window), prices)
-
-
 def macd(prices: pd.DataFrame, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
-    """Difference of two exponential means, and the exponential mean of that (Appel 1979)."""
-    parts = [_talib(lambda ta, x, i=i: ta.MACD(x, fast, slow, signal)[i], prices) for i in range(3)]
-    return Macd(*parts)
+    """Difference of two exponential means, and the exponential mean of that (Appel 1979).
+
+    All three are known from bar `slow + signal - 1` on. As in TA-Lib, both means first appear at bar
+    `slow`: the fast one starts from the mean of the `fast` bars up to there.
+    """
+    fast, slow = _window("fast", fast, 2), _window("slow", slow, 2)
+    signal = _window("signal", signal)
+    return Macd(*_talibs(lambda ta, x: ta.MACD(x, fast, slow, signal), 3, prices))
+
+
+# ---- oscillators
+
+
+def rsi(prices: pd.DataFrame, window: int = 14) -> pd.DataFrame:
+    """Relative strength, 0 to 100, with Wilder's smoothing (Wilder 1978); 50 where nothing moved at all.
+
+    First known after `window` changes. It is computed as 50 + CMO / 2, which is the same number:
+    TA-Lib's own RSI says 0, as after nothing but losses, where a price stood still.
+    """
+    window = _window("window", window, 2)
+    return _talib(lambda ta, x: 50.0 + ta.CMO(x, window) / 2.0, prices)
+
+
+def adx(bars: Bars, window: int = 14) -> pd.DataFrame:
+    """Average directional movement index, 0 to 100, with Wilder's smoothing (1978).
+
+    First known at bar `2 * window`.
+    """
+    window = _window("window", window, 2)
+    return _talib(lambda ta, *x: ta.ADX(*x, window), *_ranges(bars))
+
+
+def zscore(values: pd.DataFrame, window: int) -> pd.DataFrame:
+    """Distance from the mean of the last `window` bars in their standard deviations (ddof 1).
+
+    Missing where nothing varied.
+    """
+    window = _window("window", window, 2)
+    return _own(values, lambda x: (x - x.rolling(window).mean()) / _positive(x.rolling(window).std(ddof=1)))
+
+
+# ---- bands and ranges
 
 
 def bollinger(prices: pd.DataFrame, window: int = 20, width: float = 2.0) -> Bands:
     """Mean of `window` bars and `width` standard deviations (ddof 0) around it (Bollinger 2001)."""
+    window = _window("window", window, 2)
     middle = sma(prices, window)
     spread = _own(prices, lambda x: x.rolling(window).std(ddof=0)) * width
     return Bands(middle - spread, middle, middle + spread)
@@ -63,43 +109,53 @@ def bollinger(prices: pd.DataFrame, window: int = 20, width: float = 2.0) -> Ban
 
 def donchian(bars: Bars, window: int = 20) -> Bands:
     """Highest high and lowest low of the `window` bars BEFORE t, and their middle (Donchian 1960)."""
-    high = _own(bars.high.fillna(bars.close), lambda x: x.shift().rolling(window).max())
-    low = _own(bars.low.fillna(bars.close), lambda x: x.shift().rolling(window).min())
+    window = _window("window", window)
+    highs, lows, _ = _ranges(bars)
+    high = _own(highs, lambda x: x.shift().rolling(window).max())
+    low = _own(lows, lambda x: x.shift().rolling(window).min())
     return Bands(low, (low + high) / 2.0, high)
 
 
 def atr(bars: Bars, window: int = 14) -> pd.DataFrame:
-    """Average true range in the price's unit, with Wilder's smoothing (1978)."""
-    return _talib(lambda ta, *x: ta.ATR(*x, window), bars.high, bars.low, bars.close)
+    """Average true range in the price's unit, with Wilder's smoothing (1978).
+
+    First known at bar `window + 1`: the first true range needs a close before it.
+    """
+    window = _window("window", window)
+    return _talib(lambda ta, *x: ta.ATR(*x, window), *_ranges(bars))
 
 
-def adx(bars: Bars, window: int = 14) -> pd.DataFrame:
-    """Average directional movement index, 0 to 100, with Wilder's smoothing (1978)."""
-    return _talib(lambda ta, *x: ta.ADX(*x, window), bars.high, bars.low, bars.close)
+# ---- returns
 
 
 def simple_returns(prices: pd.DataFrame, bars: int = 1) -> pd.DataFrame:
     """Change over the last `bars` of the symbol's own bars, as a fraction."""
+    bars = _window("bars", bars)
     return _own(prices, lambda x: x / x.shift(bars) - 1.0)
 
 
 def lagged(values: pd.DataFrame, bars: int) -> pd.DataFrame:
     """Value of so many of the symbol's own bars ago."""
+    bars = _window("bars", bars, 0)  # a negative lag would be the future
     return _own(values, lambda x: x.shift(bars))
 
 
-def realised_volatility(prices: pd.DataFrame, window: int, periods_per_year: float) -> pd.DataFrame:
-    """Annual standard deviation of the last `window` simple returns, one degree of freedom less."""
-    scale = periods_per_year**0.5
-    return _own(prices, lambda x: (x / x.shift() - 1.0).rolling(window).std(ddof=1) * scale)
+def realised_volatility(
+    prices: pd.DataFrame, window: int, periods_per_year: float | pd.Series
+) -> pd.DataFrame:
+    """Annual standard deviation of the last `window` simple returns, one degree of freedom less.
+
+    Parameters
+    ----------
+    periods_per_year : float or Series
+        Bars in a year (`tapebook.data.calendar.periods_per_year`); a Series has one a symbol.
+    """
+    window = _window("window", window, 2)
+    plain = _own(prices, lambda x: (x / x.shift() - 1.0).rolling(window).std(ddof=1))
+    return plain * periods_per_year**0.5
 
 
-def zscore(values: pd.DataFrame, window: int) -> pd.DataFrame:
-    """Distance from the mean of the last `window` bars in their standard deviations (ddof 1)."""
-    return _own(
-        values,
-        lambda x: (x - x.rolling(window).mean()) / x.rolling(window).std(ddof=1).where(lambda s: s > 0),
-    )
+# ---- crossings
 
 
 def crossed_above(one: pd.DataFrame, other: pd.DataFrame | float) -> pd.DataFrame:
@@ -117,25 +173,56 @@ def _crossed(gap: pd.DataFrame) -> pd.DataFrame:
     return (gap > 0) & (before <= 0)
 
 
+# ---- how a column is worked on
+
+
+def _window(name: str, value: int, least: int = 1) -> int:
+    checked: int = Parameter(name, int, least, least, help="bars").check(value)
+    return checked
+
+
+def _positive(spread: Any) -> Any:
+    return spread.where(spread > 0)
+
+
+def _ranges(bars: Bars) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """High, low and close of the bars that have a close, filled as the simulator fills them."""
+    close, opens = bars.close, bars.open.fillna(bars.close)
+    high = bars.high.fillna(opens.clip(lower=close)).where(close.notna())
+    low = bars.low.fillna(opens.clip(upper=close)).where(close.notna())
+    return high, low, close
+
+
 def _own(frame: pd.DataFrame, work: Callable[[Any], Any]) -> pd.DataFrame:
     """Do `work` on each symbol's own bars; all at once where none is missing."""
     if not frame.isna().to_numpy().any():
-        answer: pd.DataFrame = work(frame)
-        return answer
-    done = {name: work(column.dropna()).reindex(frame.index) for name, column in frame.items()}
+        whole: pd.DataFrame = work(frame)
+        return whole
+    if isinstance(frame, pd.Series):
+        alone: pd.DataFrame = work(frame.dropna()).reindex(frame.index)
+        return alone
+    done = {n: work(frame.iloc[:, n].dropna()).reindex(frame.index) for n in range(frame.shape[1])}
     return pd.DataFrame(done, index=frame.index).set_axis(frame.columns, axis=1)
 
 
 def _talib(work: Callable[..., np.ndarray], *frames: pd.DataFrame) -> pd.DataFrame:
-    """Do `work` column by column on the bars that all `frames` have."""
+    return _talibs(lambda *x: (work(*x),), 1, *frames)[0]
+
+
+def _talibs(work: Callable[..., Any], parts: int, *frames: pd.DataFrame) -> list[pd.DataFrame]:
+    """Do `work` column by column on the bars that all `frames` have; it answers with `parts` arrays."""
     import talib
 
     first = frames[0]
-    answer = np.full(first.shape, np.nan)
-    blocks = [frame.to_numpy(dtype=float) for frame in frames]
-    for n in range(first.shape[1]):
+    blocks = [pd.DataFrame(frame).to_numpy(dtype=float) for frame in frames]
+    answers = np.full((parts, *blocks[0].shape), np.nan)
+    for n in range(blocks[0].shape[1]):
         columns = [block[:, n] for block in blocks]
         rows = np.flatnonzero(~np.any([np.isnan(c) for c in columns], axis=0))
-        if len(rows) > 1:
-            answer[rows, n] = work(talib, *(np.ascontiguousarray(c[rows]) for c in columns))
-    return pd.DataFrame(answer, first.index, first.columns)
+        if len(rows):
+            found = work(talib, *(np.ascontiguousarray(c[rows]) for c in columns))
+            for part in range(parts):
+                answers[part, rows, n] = found[part]
+    if isinstance(first, pd.Series):
+        return [pd.Series(a[:, 0], first.index, name=first.name) for a in answers]
+    return [pd.DataFrame(a, first.index, first.columns) for a in answers]

@@ -22,7 +22,8 @@ def bollinger_reversion(
     """Buy when the close falls below the lower band, sell when it is back at the mean.
 
     Bollinger (2001), "Bollinger on Bollinger Bands". Row t uses closes up to and including t and is
-    traded at the symbol's next open.
+    traded at the symbol's next open. Only the fall through the band buys, so that nothing is bought
+    again right after a stop. A missing bar decides nothing and is left out of mean and deviation.
     """
     bands = indicators.bollinger(bars.close, window, width)
     return Signals(indicators.crossed_below(bars.close, bands.lower), bars.close >= bands.middle)

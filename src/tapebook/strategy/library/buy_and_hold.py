@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def buy_and_hold(bars: Bars) -> Signals:
     """Buy each symbol after its first bar and never sell: what every other strategy has to beat.
 
-    Row t is true where bar t is the symbol's first; bought at the open of its second.
+    Row t is true where bar t is the symbol's first; bought at the open of its second. A symbol that is
+    listed late is bought then; missing bars change nothing.
     """
     here = bars.close.notna()
     first = here & (here.cumsum() == 1)

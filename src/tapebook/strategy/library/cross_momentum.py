@@ -14,6 +14,9 @@ from tapebook.strategy.declare import Range, strategy
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
 
+STALE = pd.Timedelta(days=10)
+"""Age of a close at which a symbol counts as gone: longer than any exchange's holidays."""
+
 
 @strategy(family="trend")
 def cross_momentum(
@@ -27,16 +30,27 @@ def cross_momentum(
 
     Jegadeesh & Titman (1993), J. of Finance 48(1), long side. Decided at the close of each month's
     first bar from closes up to and including it, traded at the next open; no row in between. A
-    symbol without enough history is not held; while fewer than `top` are known, their parts stay cash.
+    symbol that has no bar just then (another exchange's holiday) counts with its latest, up to ten
+    days old; with an older one, or without enough history, it is not held. While fewer than `top`
+    are known, their parts stay cash.
     """
     if skip >= lookback:
         raise BadParameter("skip", skip, f"fewer bars than lookback={lookback}")
     past = indicators.simple_returns(bars.close, lookback - skip)
     if skip:
         past = indicators.lagged(past, skip)
+    past = _latest(past)
     rank = past.rank(axis=1, ascending=False, method="first")
     weights = (rank <= top).astype(float) / top
     months = bars.index.tz_localize(None).to_period("M")
     fresh = np.concatenate([[False], months[1:] != months[:-1]])[: len(months)]
     known = past.notna().any(axis=1).to_numpy()
     return weights.where(pd.Series(fresh & known, weights.index), axis=0)
+
+
+def _latest(values: pd.DataFrame) -> pd.DataFrame:
+    """Each symbol's latest value, as long as it is not stale."""
+    stamps = pd.DataFrame(dict.fromkeys(range(values.shape[1]), values.index), values.index)
+    seen = stamps.set_axis(values.columns, axis=1).where(values.notna()).ffill()
+    age = -seen.sub(pd.Series(values.index, values.index), axis=0)
+    return values.ffill().where(age <= STALE)

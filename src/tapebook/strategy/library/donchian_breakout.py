@@ -22,7 +22,8 @@ def donchian_breakout(
     """Buy a close above the highest high of the bars before, sell one below their lowest low.
 
     Donchian's rule as the Turtles traded it (Faith 2007, "Way of the Turtle"). Row t compares its
-    close with the channel of the bars before t and is traded at the symbol's next open.
+    close with the channel of the bars before t and is traded at the symbol's next open. After a stop
+    it takes a new high to buy again. A missing bar decides nothing and is no part of a channel.
     """
     upper = indicators.donchian(bars, enter).upper
     lower = indicators.donchian(bars, leave).lower

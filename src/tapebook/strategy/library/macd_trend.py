@@ -24,7 +24,8 @@ def macd_trend(
     """Be long from the MACD line's rise above its signal line until it falls below.
 
     Appel (1979), "The Moving Average Convergence-Divergence Method", with exponential means. Row t
-    uses closes up to and including t and is traded at the symbol's next open.
+    uses closes up to and including t and is traded at the symbol's next open. Only a crossing counts.
+    A missing bar decides nothing and is left out of the means.
     """
     if fast >= slow:
         raise BadParameter("fast", fast, f"fewer bars than slow={slow}")

@@ -21,9 +21,10 @@ def momentum(
     Moskowitz, Ooi & Pedersen (2012), "Time Series Momentum", JFE 104(2), its sign rule without their
     scaling by volatility (take sizing="volatility" for that). Row t uses closes up to and including
     t and is traded at the symbol's next open. Entries are events: the return turns positive, or is
-    known for the first time and positive.
+    known for the first time and positive. A missing bar decides nothing; `lookback` counts the bars
+    that the symbol has.
     """
     past = indicators.simple_returns(bars.close, lookback)
     up = past > 0
     first = past.notna() & (past.notna().cumsum() == 1)
-    return Signals(indicators.crossed_above(past, 0.0) | (first & up), indicators.crossed_below(past, 0.0))
+    return Signals(indicators.crossed_above(past, 0.0) | (first & up), past <= 0)

@@ -13,6 +13,9 @@ from tapebook.strategy.declare import Range, strategy
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
 
+FLAT = 1e-6
+"""Deviation of a log spread that is rounding only: the two prices are multiples of each other."""
+
 
 @strategy(family="reversion")
 def pairs_spread(
@@ -26,8 +29,10 @@ def pairs_spread(
 
     After Gatev, Goetzmann & Rouwenhorst (2006), RFS 19(3), with a rolling regression (first symbol on
     second) for the hedge ratio. Row t uses closes up to and including t and is traded at the next
-    open. Half of the equity goes to each side in the proportion 1 to hedge ratio, so that the gross
-    exposure is 1. Needs exactly two symbols.
+    open; rows in which nothing changes leave both alone. The sides stand in the proportion 1 to hedge
+    ratio, together the whole equity. Nothing is held while the ratio is not above zero: both sides
+    would be the same bet. A bar that one of the two lacks, or a price not above zero, is left out.
+    Needs exactly two symbols.
     """
     if len(bars.symbols) != 2:
         raise BadInput(
@@ -35,21 +40,20 @@ def pairs_spread(
         )
     if leave >= enter:
         raise BadParameter("leave", leave, f"below enter={enter:g}")
-    both = np.log(bars.close.dropna())
+    close = bars.close
+    both = close.where(close > 0).dropna().transform(np.log)
     y, x = both.iloc[:, 0], both.iloc[:, 1]
     spread_x = x.rolling(window).var()
     ratio = x.rolling(window).cov(y) / spread_x.where(spread_x > 0)
     residual = y - ratio * x - (y.rolling(window).mean() - ratio * x.rolling(window).mean())
     noise = (y.rolling(window).var() - ratio**2 * spread_x).clip(lower=0) ** 0.5
-    z = (residual / noise.where(noise > 0)).to_numpy()
-    side = _sides(z, enter, leave)
-    hedge = ratio.clip(lower=0).fillna(0).to_numpy()
+    sound = (noise > FLAT) & (ratio > 0)
+    side = _sides((residual / noise).where(sound).to_numpy(), enter, leave)
+    hedge = ratio.where(sound, 0.0).to_numpy()
     gross = 1.0 + hedge
-    weights = pd.DataFrame({0: side / gross, 1: -side * hedge / gross}, both.index).set_axis(
-        bars.close.columns, axis=1
-    )
-    changed = np.concatenate([[False], side[1:] != side[:-1]])
-    return weights.where(pd.Series(changed, weights.index), axis=0).reindex(bars.close.index)
+    parts = np.column_stack([side / gross, -side * hedge / gross]) + 0.0  # -0.0 becomes 0.0
+    parts[side == np.concatenate([[0.0], side])[:-1]] = np.nan
+    return pd.DataFrame(parts, both.index, close.columns).reindex(close.index)
 
 
 def _sides(z: np.ndarray, enter: float, leave: float) -> np.ndarray:

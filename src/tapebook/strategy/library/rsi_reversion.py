@@ -24,7 +24,8 @@ def rsi_reversion(
     """Buy what has fallen hard by Wilder's relative strength index, sell when it has recovered.
 
     Wilder (1978), "New Concepts in Technical Trading Systems". Row t uses closes up to and including
-    t and is traded at the symbol's next open.
+    t and is traded at the symbol's next open. Only the fall through `low` buys. A missing bar decides
+    nothing and is left out of the average; a price that never moved has an RSI of 50.
     """
     if low >= high:
         raise BadParameter("low", low, f"below high={high:g}")

@@ -24,7 +24,8 @@ def sma_cross(
 
     Brock, Lakonishok & LeBaron (1992), J. of Finance 47(5). Row t uses closes up to and including t
     and is traded at the symbol's next open. Only a crossing counts: a symbol that starts with its
-    fast mean on top is bought after the next crossing.
+    fast mean on top is bought after the next crossing. A missing bar decides nothing and leaves the
+    means as they are: they run over the bars that the symbol has.
     """
     if fast >= slow:
         raise BadParameter("fast", fast, f"fewer bars than slow={slow}")

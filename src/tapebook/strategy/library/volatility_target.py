@@ -26,10 +26,12 @@ def volatility_target(
 
     Moreira & Muir (2017), "Volatility-Managed Portfolios", J. of Finance 72(4). Each symbol's slot of
     1/N of the equity is filled to target / realised volatility, at most wholly. Row t uses closes up
-    to and including t and is traded at the next open; rows between two adjustments leave all alone.
+    to and including t and is traded at the symbol's next open; it is adjusted at every so many of its
+    own bars and left alone between. A missing bar decides nothing, nor does one after a stretch in
+    which the price stood still.
     """
-    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
-    risk = indicators.realised_volatility(bars.close, window, year)
+    close = bars.close
+    years = [periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols]
+    risk = indicators.realised_volatility(close, window, pd.Series(years, close.columns))
     weights = (target / risk.where(risk > 0)).clip(upper=1.0) / len(bars.symbols)
-    turn = pd.Series(range(len(bars)), bars.index) % every == 0
-    return weights.where(turn, axis=0)
+    return weights.where(close.notna().cumsum() % every == 1 % every)
