@@ -214,11 +214,13 @@ def _severe(findings: pl.DataFrame, bars: pl.DataFrame) -> str:
 
 def _batches(ready: Iterator[_Ready]) -> Iterator[list[_Ready]]:
     batch: list[_Ready] = []
+    size = 0
     for one in ready:
-        if batch and sum(len(other.bars) for other in batch) + len(one.bars) > BATCH:
+        if batch and size + len(one.bars) > BATCH:
             yield batch
-            batch = []
+            batch, size = [], 0
         batch.append(one)
+        size += len(one.bars)
     if batch:
         yield batch
 

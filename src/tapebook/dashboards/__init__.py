@@ -1,0 +1,1 @@
+"""What the Voila dashboards show. Read records on disk; import no engine, and no pandas."""

@@ -1,0 +1,69 @@
+"""The dashboards' look: one style sheet, and small pieces of HTML in which everything is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from tapebook import theme
+
+OUTCOMES = {
+    "succeeded": ("✓", ""), "running": ("…", "warn"), "failed": ("✗", "bad"), "timed_out": ("✗", "bad"),
+    "killed": ("✗", "bad"), "lost": ("✗", "bad"), "cancelled": ("–", "warn"), "unreadable": ("✗", "bad"),
+}  # fmt: skip
+
+
+def style() -> str:
+    """Return the style sheet, as HTML."""
+    sheet = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    return f"<style>{theme.css()}{sheet}</style>"
+
+
+def outcome(said: str) -> str:
+    """Write an outcome with its sign; colour is not alone in telling."""
+    sign, kind = OUTCOMES.get(said, ("?", "warn"))
+    return f'<span class="outcome {kind}">{sign} {escape(said.replace("_", " "))}</span>'
+
+
+def number(metric: Mapping[str, Any]) -> str:
+    """Write a metric's value in its unit."""
+    value, unit = metric.get("value"), metric.get("unit")
+    if not isinstance(value, (int, float)) or value != value:
+        return "–"
+    if unit == "share":
+        return f"{value:.2%}"
+    if unit in ("bars", "count"):
+        return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+    return f"{value:,.2f}"
+
+
+def words(name: str) -> str:
+    """Write a name the way it is read: "max_drawdown" is "max drawdown"."""
+    return escape(name.replace("_", " "))
+
+
+def cards(pairs: Iterable[tuple[str, str]]) -> str:
+    """Write figures as cards; both parts are escaped."""
+    made = "".join(
+        f'<div class="card"><span class="muted">{words(k)}</span><b>{escape(v)}</b></div>' for k, v in pairs
+    )
+    return f'<div class="cards">{made}</div>' if made else ""
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Iterable[int] = ()) -> str:
+    """Write a table of cells that are HTML already; `numeric` columns stand to the right."""
+    right = set(numeric)
+    kinds = [' class="number"' if i in right else "" for i in range(len(heads))]
+    head = "".join(f"<th{kind}>{escape(h)}</th>" for h, kind in zip(heads, kinds, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def page(*pieces: str) -> str:
+    """Put pieces of HTML into the dashboards' look."""
+    return f'<div class="tb">{"".join(pieces)}</div>'

@@ -1,0 +1,75 @@
+"""A recorded table, page by page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tapebook.dashboards import look
+
+if TYPE_CHECKING:
+    import ipywidgets
+
+ROWS = 15
+
+
+def table_view(path: Path) -> ipywidgets.Widget:
+    """Return the table with buttons to turn its pages."""
+    import ipywidgets as w
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.ParquetFile(path).read()  # read_table would load pandas
+    except (OSError, pa.ArrowException) as error:
+        said = f"The table {path.stem} cannot be read: {error}"
+        return w.HTML(look.page(f'<div class="trouble">{escape(said)}</div>'))
+    body = w.HTML(_page(rows, 0))
+    if rows.num_rows <= ROWS:
+        return body
+    pages = -(-rows.num_rows // ROWS)
+    turn = w.BoundedIntText(value=1, min=1, max=pages, description="page", layout=w.Layout(width="160px"))
+    of = w.HTML(look.page(f'<span class="muted">of {pages:,} ({rows.num_rows:,} rows)</span>'))
+
+    def show(change: Any) -> None:
+        body.value = _page(rows, change["new"] - 1)
+
+    turn.observe(show, "value")
+    controls = w.Box([turn, of])
+    controls.add_class("controls")
+    return w.VBox([controls, body])
+
+
+def _page(rows: Any, page: int) -> str:
+    part = rows.slice(page * ROWS, ROWS)
+    names = [name for name in part.column_names if not name.startswith("__index")]
+    columns = [_values(part.column(name)) for name in names]
+    numeric = [
+        i for i, column in enumerate(columns) if all(isinstance(v, (int, float, type(None))) for v in column)
+    ]
+    cells = ([escape(_shown(v)) for v in row] for row in zip(*columns, strict=True))
+    return look.page(look.table([name.replace("_", " ") for name in names], cells, numeric=numeric))
+
+
+def _values(column: Any) -> list[Any]:
+    """A column as plain values; nanoseconds would need pandas, which a page does not load."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _shown(value: Any) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= 1_000 else f"{value:,.4g}"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    return str(value)

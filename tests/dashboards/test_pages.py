@@ -1,0 +1,168 @@
+"""The dashboards as objects: what they show, what they survive, and what they do not import."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboards.records_made import make_run
+from tapebook.config import Config
+from tapebook.dashboards import figures, look
+from tapebook.dashboards.gallery import gallery
+from tapebook.dashboards.records import find, records
+from tapebook.dashboards.run_page import run_page
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def config(tmp_path):
+    config = Config.load(tmp_path)
+    config.reports.mkdir()
+    make_run(config.reports, "one", days=0)
+    make_run(config.reports, "two", strategy="momentum", symbols="AAPL,MSFT", template="portfolio", days=1)
+    error = {"cell": 4, "name": "ValueError", "message": "no <b>bars</b>", "traceback": "…"}
+    make_run(config.reports, "three", symbols="IBM", outcome="failed", error=error, days=2)
+    return config
+
+
+def texts(widget):
+    """Every text that a tree of widgets shows."""
+    if hasattr(widget, "children"):
+        return " ".join(texts(child) for child in widget.children)
+    value = getattr(widget, "value", "")
+    return value if isinstance(value, str) else ""
+
+
+def control(widget, name):
+    if getattr(widget, "description", None) == name:
+        return widget
+    found = (control(child, name) for child in getattr(widget, "children", ()))
+    return next((w for w in found if w is not None), None)
+
+
+def test_the_gallery_lists_newest_first_and_filters(config):
+    shown = gallery(config)
+    text = texts(shown)
+    assert (
+        text.index("sma_cross on IBM")
+        < text.index("momentum on AAPL,MSFT")
+        < text.index("sma_cross on AAPL<")
+    )
+    assert "total return <b>42.11%</b>" in text
+    control(shown, "symbol").value = "MSFT"
+    assert "momentum" in texts(shown)
+    assert "run=one" not in texts(shown)
+    control(shown, "outcome").value = "failed"
+    assert "No report has all of these" in texts(shown)
+    assert set(control(shown, "outcome").options) == {"all", "failed", "succeeded"}
+
+
+def test_an_empty_desk_says_what_to_do(tmp_path):
+    assert "tapebook run backtest" in texts(gallery(Config.load(tmp_path)))
+    assert "no reports yet" in texts(run_page(Config.load(tmp_path)))
+
+
+def test_a_run_shows_everything_it_recorded(config):
+    text = texts(run_page(config, "one"))
+    for said in (
+        "sma_cross on AAPL",
+        "42.11%",
+        "annualised, 252",
+        "snapshot 3",
+        "c0ffee",
+        "not committed",
+        "pandas 3.1.1",
+    ):
+        assert said in text, said
+    assert "–" in look.number({"value": None, "unit": "ratio"})
+
+
+def test_the_address_names_the_run(config, monkeypatch):
+    monkeypatch.setenv("QUERY_STRING", "run=two")
+    assert "momentum" in texts(run_page(config))
+    monkeypatch.setenv("QUERY_STRING", "")
+    assert "sma_cross on IBM" in texts(run_page(config)), "the newest"
+
+
+@pytest.mark.parametrize("id", ["nothing", "../one", "", "one/..", "<script>"])
+def test_an_unknown_run_is_a_sentence_and_never_leads_out(config, id):
+    text = texts(run_page(config, id))
+    assert "There is no report" in text or "There are no reports" in text
+    assert "<script>" not in text
+
+
+def test_a_failed_run_says_why_and_everything_is_escaped(config):
+    text = texts(run_page(config, "three"))
+    assert "ValueError" in text
+    assert "no &lt;b&gt;bars&lt;/b&gt;" in text
+    make_run(config.reports, "evil", title="<script>alert(1)</script>", symbols="<img src=x>")
+    assert "<script>alert" not in texts(run_page(config, "evil")) + texts(gallery(config))
+    assert "<img src=x>" not in texts(run_page(config, "evil")) + texts(gallery(config))
+
+
+@pytest.mark.parametrize(
+    "name", ["manifest.json", "metrics.json", "figures/equity.json", "tables/trades.parquet"]
+)
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "\0\1"])
+def test_a_broken_record_shows_its_reason(config, name, content):
+    (config.reports / "one" / name).write_text(content)
+    text = texts(run_page(config, "one")) + texts(gallery(config))
+    assert "Traceback" not in text
+    if content != "[1, 2]":
+        assert "cannot be read" in text
+
+
+def test_the_controls_change_the_chart(config):
+    shown = run_page(config, "one")
+    chart = lambda: [w for w in walk(shown) if type(w).__name__ == "FigureWidget"][0]  # noqa: E731
+    assert len(chart().data[0].x) == 900
+    control(shown, "figure").value = "equity"
+    between = control(shown, "from, to")
+    between.value = ("2010-06-01", "2011-01-01")
+    assert (chart().data[0].x[0], chart().data[0].x[-1]) == ("2010-06-01", "2011-01-01")
+
+
+def walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+def test_tables_have_pages(config):
+    shown = run_page(config, "one")
+    before = texts(shown)
+    control(shown, "page").value = 3
+    assert texts(shown) != before
+
+
+def test_typed_arrays_are_read(tmp_path):
+    import numpy as np
+    import plotly.graph_objects as go
+
+    figure = go.Figure(go.Scatter(x=["2020-01-01", "2020-01-02"], y=np.array([1.5, np.nan])))
+    (tmp_path / "f.json").write_text(figure.to_json())
+    read = figures.load(tmp_path / "f.json")
+    assert read["data"][0]["y"] == [1.5, None]
+    assert figures.span(read) == ("2020-01-01", "2020-01-02")
+    json.dumps(figures.cut(read, "2020-01-02", "2020-01-02"))
+
+
+def test_records_are_found(config):
+    assert [r.id for r in records(config.reports)] == ["three", "two", "one"]
+    assert find(config.reports, "two").symbols == ("AAPL", "MSFT")
+
+
+def test_dashboards_import_no_engine_and_no_pandas(config):
+    code = (
+        "import sys\nfrom tapebook.config import Config\nfrom tapebook.dashboards.gallery import gallery\n"
+        "from tapebook.dashboards.run_page import run_page\nc = Config.load()\ngallery(c); run_page(c)\n"
+        "print(*sorted({'vectorbt', 'numba', 'scipy', 'pandas', 'duckdb', 'sqlalchemy'} & set(sys.modules)))"
+    )
+    environment = {"TAPEBOOK_HOME": str(config.home), "PATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
