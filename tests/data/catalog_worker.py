@@ -6,12 +6,13 @@ from pathlib import Path
 from tapebook.config import Config
 from tapebook.data.catalog import Catalog
 
-home, database, name, count = sys.argv[1:]
-config = Config(Path(home), database, "", Path(home), Path(home), Path(home))
-catalog = Catalog.open(config)
-for i in range(int(count)):
-    catalog.results.add(
-        {"id": f"{name}-{i}", "strategy": "s", "symbols": ["A", "B"], "created": "2026-01-01", "snapshot": i}
-    )
-    catalog.strategies.save("shared", f"{name} {i}", f"{name}{i}")
-catalog.close()
+if __name__ == "__main__":
+    home, database, name, count = sys.argv[1:]
+    config = Config(Path(home), database, "", Path(home), Path(home), Path(home))
+    catalog = Catalog.open(config)
+    for i in range(int(count)):
+        catalog.results.add(
+            {"id": f"{name}-{i}", "strategy": "s", "symbols": ["A", "B"], "created": "2026", "snapshot": i}
+        )
+        catalog.strategies.save("shared", f"{name} {i}", f"{name}{i}")
+    catalog.close()

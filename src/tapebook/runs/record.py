@@ -71,9 +71,10 @@ class Run:
     @cached_property
     def figures(self) -> dict[str, go.Figure]:
         """Recorded figures by name."""
-        from plotly.io import from_json
+        import plotly.graph_objects as go
 
-        return {path.stem: from_json(path.read_text("utf-8")) for path in self._kept("figures", "json")}
+        kept = self._kept("figures", "json")
+        return {path.stem: go.Figure(arrays(read_json(path)), skip_invalid=True) for path in kept}
 
     def _kept(self, kind: str, suffix: str) -> list[Path]:
         return sorted((self.folder / kind).glob(f"*.{suffix}"), key=lambda path: path.stat().st_mtime_ns)
@@ -97,6 +98,23 @@ class Run:
             f"<a href='{html.escape(self.notebook.as_uri())}' target='_blank'>notebook</a></p>"
             f"<table>{rows}</table>"
         )
+
+
+def arrays(said: Any) -> Any:
+    """Turn plotly's coded arrays, {"dtype", "bdata"}, back into NumPy arrays, however deep they lie."""
+    if isinstance(said, list):
+        return [arrays(part) for part in said]
+    if not isinstance(said, dict):
+        return said
+    if "bdata" not in said:
+        return {name: arrays(part) for name, part in said.items()}
+    from base64 import b64decode
+
+    import numpy as np
+
+    flat = np.frombuffer(b64decode(said["bdata"]), dtype=said["dtype"])
+    shape = [int(n) for n in str(said.get("shape", flat.size)).split(",")]
+    return flat.reshape(shape)
 
 
 def shown(metric: dict[str, Any]) -> str:
