@@ -30,8 +30,8 @@ prices = pd.read_parquet(sys.argv[1])
 fast, slow = (vbt.MA.run(prices["close"], n) for n in (10, 50))
 entries, exits = fast.ma_crossed_above(slow), fast.ma_crossed_below(slow)
 pf = vbt.Portfolio.from_signals(
-    prices["close"], entries.shift(1, fill_value=False), exits.shift(1, fill_value=False), price=prices["open"],
-    fees=0.001, slippage=0.0005, init_cash=100_000, freq="1D",
+    prices["close"], entries.shift(1, fill_value=False), exits.shift(1, fill_value=False),
+    price=prices["open"], fees=0.001, slippage=0.0005, init_cash=100_000, freq="1D",
 )
 print(pf.stats().to_string())
 """
@@ -52,7 +52,8 @@ def prices(folder: Path) -> Path:
 def cpu(code: str, path: Path) -> float:
     """User and system seconds of a fresh process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", "import sys" + code, str(path)], check=True, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-c", "import sys" + code, str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -64,7 +65,8 @@ def main() -> None:
             cpu(code, path)  # fills the caches of both
         pairs = [(cpu(OURS, path), cpu(PLAIN, path)) for _ in range(RUNS)]
     ours, plain = (median(column) for column in zip(*pairs, strict=True))
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; CPU seconds of a fresh process, median of {RUNS}")
+    machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    print(f"{machine}; CPU seconds of a fresh process, median of {RUNS}")
     print(f"  plain vectorbt with stats()   {plain:6.2f}")
     print(f"  tapebook, all figures         {ours:6.2f}   {ours / plain:.2f} × (at most 0.33)")
 

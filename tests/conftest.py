@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from filelock import FileLock
@@ -80,18 +81,15 @@ def postgres_binaries():
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory):
+def postgres_server():
     """A PostgreSQL server of this session's own: (host, port, user)."""
     binaries = postgres_binaries()
     if binaries is None:
         skip_or_fail("install PostgreSQL (Debian: apt install postgresql) for the team storage tests")
     root = os.geteuid() == 0
     account = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(mkdtemp(prefix="tapebook-postgres-"))  # pytest's own folders are closed to other accounts
     if root:  # the server refuses to run as root
-        for parent in [folder, *folder.parents][:4]:
-            if parent != Path("/tmp"):
-                parent.chmod(0o755)
         shutil.chown(folder, account)
     prefix = ["runuser", "-u", account, "--"] if root else []
     with socket.socket() as probe:
@@ -108,6 +106,7 @@ def postgres_server(tmp_path_factory):
     call("pg_ctl", "-D", str(folder / "db"), "-w", "-l", str(folder / "log"), "-o", options, "start")
     yield "127.0.0.1", port, "tapebook"
     call("pg_ctl", "-D", str(folder / "db"), "-m", "immediate", "stop")
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

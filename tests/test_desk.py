@@ -87,7 +87,7 @@ def test_a_benchmark_from_the_lake(sample_desk):
 
 
 def test_sql_in_both_frames(sample_desk):
-    query = "select symbol, count(*) as n from bars where symbol in ('AAPL', 'FB') group by symbol order by symbol"
+    query = "select symbol, count(*) as n from bars where symbol in ('AAPL', 'FB') group by all order by all"
     answer = sample_desk.sql(query)
     assert list(answer["symbol"]) == ["AAPL", "FB"]
     assert sample_desk.sql(query, out="polars")["n"].to_list() == answer["n"].tolist()

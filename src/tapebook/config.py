@@ -42,14 +42,10 @@ class Config:
         """
         root = Path(home or os.environ.get("TAPEBOOK_HOME") or _nearest()).expanduser().resolve()
         said = _read(root / FILE)
-        said |= {
-            name: value
-            for name in _settable()
-            if (value := os.environ.get(f"TAPEBOOK_{name.upper()}"))
-        }
+        said |= {name: value for name in _settable() if (value := os.environ.get(f"TAPEBOOK_{name.upper()}"))}
         snapshot = said.get("snapshot")
         if snapshot is not None and not str(snapshot).isdigit():
-            raise ConfigError(f"snapshot is {snapshot!r}: expected a snapshot's number, as shown by `tapebook data snapshots`")
+            raise ConfigError(f"snapshot is {snapshot!r}: expected a number as in `tapebook data snapshots`")
         lake = said.get("lake", "data/lake")
         return cls(
             home=root,
@@ -68,7 +64,8 @@ class Config:
 
     def environment(self) -> dict[str, str]:
         """The variables that make another process open this same desk."""
-        return {f"TAPEBOOK_{f.name.upper()}": str(v) for f in fields(self) if (v := getattr(self, f.name)) is not None}
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {f"TAPEBOOK_{name.upper()}": str(value) for name, value in said.items() if value is not None}
 
 
 def _settable() -> list[str]:

@@ -51,7 +51,8 @@ class _Bar:
             if self._closed:
                 return
             columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            live = Progress(*columns, TextColumn("{task.fields[doing]}"), console=Console(stderr=True), transient=True)
+            doing_now = TextColumn("{task.fields[doing]}")
+            live = Progress(*columns, doing_now, console=Console(stderr=True), transient=True)
             done, total, doing = self._last
             self._live = (live, live.add_task(self._label, completed=done, total=total, doing=doing))
             live.start()

@@ -130,4 +130,5 @@ def css() -> str:
 
 
 def _variables(colours: Palette) -> str:
-    return " ".join(f"--{name}: {value};" for name, value in asdict(colours).items() if isinstance(value, str))
+    named = {name: value for name, value in asdict(colours).items() if isinstance(value, str)}
+    return " ".join(f"--{name}: {value};" for name, value in named.items())

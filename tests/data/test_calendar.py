@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
-from datetime import date
 
 import exchange_calendars
 import numpy as np

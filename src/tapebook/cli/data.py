@@ -146,7 +146,7 @@ def delete(symbols: str, yes: bool, **options: str | None) -> None:
         confirmed(
             f"Delete bars of {symbols}?",
             yes,
-            lambda: click.echo(desk.delete(symbols, **options)),  # type: ignore[arg-type]
+            lambda: click.echo(desk.delete(symbols, **options)),
         )
 
 

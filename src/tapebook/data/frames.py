@@ -50,7 +50,7 @@ def stamps(index: pd.Index, freq: Frequency, where: str = "close") -> pd.Datetim
         raise BadInput(
             f"{where} has {index[row]} {what} (row {row}): expected rising times; try .sort_index()"
         )
-    return pd.DatetimeIndex(utc.as_unit("us"), freq=None, name="ts")
+    return pd.DatetimeIndex(utc.as_unit("us").asi8.view("datetime64[us]"), name="ts").tz_localize("UTC")
 
 
 def as_arrow(table: Any) -> pa.Table:

@@ -250,7 +250,8 @@ class Bars:
         """
         from tapebook.data.align import align
 
-        return align(self, other, freq)
+        aligned: Known = align(self, other, freq)
+        return aligned
 
     # ---- what it is made of
 

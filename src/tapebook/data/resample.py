@@ -67,7 +67,8 @@ def bucket(name: str, instants: np.ndarray, source: Frequency, target: Frequency
     step = np.timedelta64(target.seconds, "s").astype("timedelta64[us]")
     start = opens + (instants - opens) // step * step
     before = np.where(where > 0, closes[where - 1], start)
-    return np.maximum(start, before)
+    label: np.ndarray = np.maximum(start, before)
+    return label
 
 
 def _last_of_period(name: str, sessions: pd.DatetimeIndex, target: Frequency) -> pd.DatetimeIndex:
@@ -87,7 +88,7 @@ def _gather(bars: Bars, freq: Frequency, labels: dict[str, np.ndarray], horizon:
         rows = np.searchsorted(index, own[met])
         for field in FIELDS if over else ():
             block = bars.values[field].T[members[name], :over]
-            values[field][np.ix_(members[name], rows)] = _fold(field, block, starts)[:, met]
+            values[field][np.ix_(np.array(members[name]), rows)] = _fold(field, block, starts)[:, met]
     return _finish(bars, freq, index, values)
 
 

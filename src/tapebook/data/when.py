@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tapebook.errors import BadParameter
 
@@ -43,7 +43,7 @@ def _bounds(value: When, name: str) -> tuple[pd.Timestamp, pd.Timestamp]:
             return _whole(pd.Period(value.strip()))
         if isinstance(value, date) and not isinstance(value, datetime):
             return _whole(pd.Period(value, freq="D"))
-        stamp = pd.Timestamp(value)
+        stamp: Any = pd.Timestamp(value)  # type: ignore[arg-type]
     except (ValueError, TypeError) as error:
         raise _unreadable(name, value) from error
     if stamp is pd.NaT:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from tapebook import theme
 from tapebook.strategy import tearsheet_parts as part
 from tapebook.strategy.figures import MARK
@@ -143,7 +145,9 @@ def _axes(figure: go.Figure, name: str, bt: Backtest, row: int | None = None) ->
         figure.update_xaxes(tickformat=".0%", zeroline=True, **where)
         figure.update_yaxes(title="trades", **where)
     if name in ("equity", "drawdown", "rolling_sharpe"):
-        figure.update_xaxes(range=part.stamps(bt.equity.index[[0, -1]], bt.freq), type="date", **where)
+        figure.update_xaxes(
+            range=part.stamps(pd.DatetimeIndex(bt.equity.index[[0, -1]]), bt.freq), type="date", **where
+        )
     text = part.nothing(name, bt)
     if text:
         number = "" if row in (None, 1) else row

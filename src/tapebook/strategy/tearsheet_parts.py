@@ -139,9 +139,10 @@ def trades(bt: Backtest, colours: Palette) -> list[Any]:
 
 def month_table(bt: Backtest) -> pd.DataFrame:
     """Compound return of each month and of each year, years by MONTHS and "year"; NaN without bars."""
-    grown = (1.0 + bt.returns).groupby([bt.equity.index.year, bt.equity.index.month]).prod() - 1.0
+    days = pd.DatetimeIndex(bt.equity.index)
+    grown = (1.0 + bt.returns).groupby([days.year, days.month]).prod() - 1.0
     table = grown.unstack().reindex(columns=range(1, 13)).set_axis(MONTHS, axis=1)
-    table["year"] = (1.0 + bt.returns).groupby(bt.equity.index.year).prod() - 1.0
+    table["year"] = (1.0 + bt.returns).groupby(days.year).prod() - 1.0
     return table
 
 
