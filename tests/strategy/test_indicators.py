@@ -25,7 +25,7 @@ QQQQ_RSI = [
     70.53, 66.32, 66.55, 69.41, 66.36, 57.97, 62.93, 63.26, 56.06, 62.38, 54.71, 50.42, 39.99, 41.46, 41.87,
     45.46, 37.30, 33.08, 37.77,
 ]  # fmt: skip
-# StockCharts ChartSchool, "Moving Averages", worked example (cs-movavg.xls): INTC, 10 days.
+# StockCharts ChartSchool, "Moving Averages", worked example: INTC, 10 days.
 INTC = [
     22.2734, 22.1940, 22.0847, 22.1741, 22.1840, 22.1344, 22.2337, 22.4323, 22.2436, 22.2933, 22.1542,
     22.3926, 22.3816, 22.6109, 23.3558, 24.0519, 23.7530, 23.8324, 23.9516, 23.6338, 23.8225, 23.8722,
@@ -39,7 +39,7 @@ INTC_SMA = [
     22.22, 22.21, 22.23, 22.26, 22.31, 22.42, 22.61, 22.77, 22.91, 23.08, 23.21, 23.38, 23.53, 23.65, 23.71,
     23.69, 23.61, 23.51, 23.43, 23.28, 23.13,
 ]  # fmt: skip
-# StockCharts ChartSchool, "Bollinger Bands", worked example (cs-bbands.xls): 20 days, two deviations.
+# StockCharts ChartSchool, "Bollinger Bands", worked example: 20 days, two deviations.
 BANDED = [
     86.16, 89.09, 88.78, 90.32, 89.07, 91.15, 89.44, 89.18, 86.93, 87.68, 86.96, 89.43, 89.32, 88.72, 87.45,
     87.26, 89.50, 87.90, 89.13, 90.70,
