@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -33,7 +34,7 @@ def write_page(folder: Path) -> None:
     charts = any("class='chart'" in part for part in parts)
     page = _template().render(
         css=theme.css(),
-        title=manifest.get("title") or f"{manifest['template']}: {manifest['run_id']}",
+        name=f"{manifest['template']}: {manifest['run_id']}",
         manifest=manifest,
         why=None if manifest["outcome"] == "succeeded" else _OUTCOME[manifest["outcome"]],
         headline=[
@@ -41,7 +42,8 @@ def write_page(folder: Path) -> None:
             for name in manifest.get("headline") or ()
             if name in metrics
         ],
-        blocks=parts,
+        lead=_without_heading(parts[0]) if parts and manifest.get("title") else (parts or [""])[0],
+        blocks=parts[1:],
         plotly=f"../{STATIC}/{plotly_script(folder.parent)}" if charts else None,
         layouts=_script_safe(
             {mode: theme.template(dark=mode == "dark")["layout"] for mode in ("light", "dark")}
@@ -64,6 +66,11 @@ def plotly_script(reports: Path) -> str:
         shutil.copyfile(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", part)
         part.replace(target)
     return name
+
+
+def _without_heading(block: str) -> str:
+    """Take out the template's own title: the run has said a better one."""
+    return re.sub(r"<h1>.*?</h1>", "", block, count=1, flags=re.S)
 
 
 def _provenance(manifest: dict[str, Any]) -> list[tuple[str, str]]:

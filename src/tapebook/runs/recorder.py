@@ -43,8 +43,10 @@ class Recorder:
         return int(os.environ.get("TAPEBOOK_SEED", "0"))
 
     def table(self, name: str, frame: pd.DataFrame) -> None:
-        """Show a table and keep it as tables/<name>.parquet."""
-        _display(frame)
+        """Show a table and keep it as tables/<name>.parquet, every row and digit of it."""
+        from tapebook.runs.tables import markup
+
+        _display({"text/html": markup(frame), "text/plain": repr(frame)}, raw=True)
         if self.folder:
             path = self._file("tables", name, "parquet")
             kept = frame.rename(columns=str) if not all(isinstance(c, str) for c in frame.columns) else frame

@@ -1,0 +1,55 @@
+"""Tables for a reader: numbers in sensible digits, dates without midnight, at most 40 rows."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = 40
+
+
+def markup(frame: pd.DataFrame) -> str:
+    """Write a frame as an HTML table; the middle of a long one is left out, and that is said."""
+    import pandas as pd
+
+    named = isinstance(frame.index, pd.MultiIndex) or not isinstance(frame.index, pd.RangeIndex)
+    shown = frame.reset_index() if named else frame
+    if named and frame.index.name is None and not isinstance(frame.index, pd.MultiIndex):
+        shown = shown.rename(columns={shown.columns[0]: ""})
+    half = ROWS // 2
+    rows = shown if len(shown) <= ROWS else pd.concat([shown.head(half), shown.tail(half)])
+    kinds = ["n" if pd.api.types.is_numeric_dtype(dtype) else "t" for dtype in shown.dtypes]
+    heads = zip(kinds, shown.columns, strict=True)
+    head = "".join(f"<th class='{kind}'>{escape(str(name))}</th>" for kind, name in heads)
+    body = []
+    for at, row in enumerate(rows.itertuples(index=False, name=None)):
+        if len(shown) > ROWS and at == half:
+            body.append(f"<tr><td colspan='{len(kinds)}'>…</td></tr>")
+        cells = zip(kinds, row, strict=True)
+        body.append("<tr>" + "".join(f"<td class='{k}'>{escape(said(v))}</td>" for k, v in cells) + "</tr>")
+    more = f"<p class='more'>{ROWS} of {len(shown):,} rows</p>" if len(shown) > ROWS else ""
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    return table + (more or ("" if len(shown) else "<p class='more'>no rows</p>"))
+
+
+def said(value: Any) -> str:
+    """Write one value.
+
+    >>> said(1234.5678), said(0.12345), said(float("nan"))
+    ('1,234.57', '0.1235', '–')
+    """
+    import pandas as pd
+
+    if value is None or value is pd.NaT or value is pd.NA or value != value:
+        return "–"
+    if hasattr(value, "strftime"):
+        midnight = not any(getattr(value, part, 0) for part in ("hour", "minute", "second", "microsecond"))
+        return str(value.strftime("%Y-%m-%d" if midnight else "%Y-%m-%d %H:%M:%S"))
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return str(value)
+    if float(value).is_integer() and (not isinstance(value, float) or abs(value) >= 1e6):
+        return f"{value:,.0f}".replace("-", "−")
+    return f"{value:,.{2 if abs(value) >= 1 else 4}f}".replace("-", "−")
