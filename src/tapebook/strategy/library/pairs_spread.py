@@ -39,7 +39,7 @@ def pairs_spread(
             f"pairs_spread trades exactly two symbols, got {len(bars.symbols)}: {', '.join(bars.symbols[:5])}"
         )
     if leave >= enter:
-        raise BadParameter("leave", leave, f"below enter={enter:g}")
+        raise BadParameter("leave", leave, f"a number below enter={enter:g}")
     close = bars.close
     both = close.where(close > 0).dropna().transform(np.log)
     y, x = both.iloc[:, 0], both.iloc[:, 1]

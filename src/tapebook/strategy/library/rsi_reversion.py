@@ -28,6 +28,6 @@ def rsi_reversion(
     nothing and is left out of the average; a price that never moved has an RSI of 50.
     """
     if low >= high:
-        raise BadParameter("low", low, f"below high={high:g}")
+        raise BadParameter("low", low, f"a number below high={high:g}")
     strength = indicators.rsi(bars.close, window)
     return Signals(indicators.crossed_below(strength, low), strength > high)
