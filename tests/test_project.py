@@ -86,12 +86,6 @@ def test_a_desk_opens_without_the_engine():
     assert not {"vectorbt", "numba", "plotly"} & loaded
 
 
-def test_the_engines_portfolio_is_the_only_door_to_vectorbt():
-    text = {p: p.read_text() for p in (ROOT / "src").rglob("*.py")}
-    importing = [p.name for p, t in text.items() if re.search(r"^\s*(import|from) vectorbt", t, re.M)]
-    assert importing == ["portfolio.py"]
-
-
 def test_every_public_name_is_there():
     import tapebook
 

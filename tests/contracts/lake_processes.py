@@ -62,7 +62,8 @@ def write(config, writer, seconds, told, *, ready=None, compact_every=0):
     until = _start(ready, seconds)
     with Lake.open(config) as lake:
         number = whole_batches(lake).get(f"w{writer}", 0) if lake.listing().shape[0] else 0
-        while time.time() < until:
+        begun = number
+        while time.time() < until or number == begun:
             frames = batch(writer, number)
             lake.write(frames[0], actions=frames[1], quality=frames[2], note=f"{writer}: {number}")
             number += 1
@@ -75,7 +76,7 @@ def read(config, reader, seconds, told, *, ready=None):
     """Read again and again for some seconds: batches are whole, and none that was seen disappears."""
     seen, times, until = {}, 0, _start(ready, seconds)
     with Lake.open(config) as lake:
-        while time.time() < until:
+        while time.time() < until or not times:  # a busy machine may need longer for the first
             if lake.listing().empty:
                 continue
             now = whole_batches(lake)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 40
+LINE = 32  # letters; a longer text is broken into lines
 
 
 def markup(frame: pd.DataFrame) -> str:
@@ -28,11 +29,15 @@ def markup(frame: pd.DataFrame) -> str:
     for at, row in enumerate(rows.itertuples(index=False, name=None)):
         if len(shown) > ROWS and at == half:
             body.append(f"<tr><td colspan='{len(kinds)}'>…</td></tr>")
-        cells = zip(kinds, row, strict=True)
-        body.append("<tr>" + "".join(f"<td class='{k}'>{escape(said(v))}</td>" for k, v in cells) + "</tr>")
+        body.append("<tr>" + "".join(_cell(k, said(v)) for k, v in zip(kinds, row, strict=True)) + "</tr>")
     more = f"<p class='more'>{ROWS} of {len(shown):,} rows</p>" if len(shown) > ROWS else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     return table + (more or ("" if len(shown) else "<p class='more'>no rows</p>"))
+
+
+def _cell(kind: str, text: str) -> str:
+    wide = " w" if len(text) > LINE else ""
+    return f"<td class='{kind}{wide}'>{escape(text)}</td>"
 
 
 def said(value: Any) -> str:
