@@ -47,9 +47,11 @@ def _once(desk: Desk, template: str, parameters: dict[str, Any]) -> Run:
 
 
 def _headline(name: str, run: Run) -> dict[str, object]:
-    metrics = run.metrics
+    from tapebook.strategy.metrics import Metrics
+
+    metrics = Metrics.from_json(run.metrics)
     first = run.manifest.get("headline") or list(metrics)[:6]
-    return {"report": name, **{key: metrics[key]["value"] for key in first}}
+    return {"report": name, **{key.replace("_", " "): str(metrics[key]) for key in first}}
 
 
 @click.command()

@@ -187,10 +187,15 @@ def _positive(spread: Any) -> Any:
 
 def _ranges(bars: Bars) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """High, low and close of the bars that have a close, filled as the simulator fills them."""
-    close, opens = bars.close, bars.open.fillna(bars.close)
-    high = bars.high.fillna(opens.clip(lower=close)).where(close.notna())
-    low = bars.low.fillna(opens.clip(upper=close)).where(close.notna())
-    return high, low, close
+    opens, highs, lows, close = (bars.values[name] for name in ("open", "high", "low", "close"))
+    opens = np.where(np.isnan(opens), close, opens)
+    high = np.where(np.isnan(highs), np.maximum(opens, close), highs)
+    low = np.where(np.isnan(lows), np.minimum(opens, close), lows)
+    gone, shape = np.isnan(close), bars.close
+    top, bottom = (
+        pd.DataFrame(np.where(gone, np.nan, side), shape.index, shape.columns) for side in (high, low)
+    )
+    return top, bottom, shape
 
 
 def _own(frame: pd.DataFrame, work: Callable[[Any], Any]) -> pd.DataFrame:

@@ -50,7 +50,9 @@ def cross_momentum(
 
 def _latest(values: pd.DataFrame) -> pd.DataFrame:
     """Each symbol's latest value, as long as it is not stale."""
-    stamps = pd.DataFrame(dict.fromkeys(range(values.shape[1]), values.index), values.index)
-    seen = stamps.set_axis(values.columns, axis=1).where(values.notna()).ffill()
-    age = -seen.sub(pd.Series(values.index, values.index), axis=0)
-    return values.ffill().where(age <= STALE)
+    known, stamps = values.to_numpy(), pd.DatetimeIndex(values.index).tz_convert(None).to_numpy()
+    rows = np.arange(len(values))[:, None]
+    seen = np.maximum.accumulate(np.where(np.isnan(known), -1, rows), axis=0)
+    fresh = (seen >= 0) & (stamps[:, None] - stamps[seen] <= STALE.to_timedelta64())
+    latest = np.take_along_axis(known, np.maximum(seen, 0), axis=0)
+    return pd.DataFrame(np.where(fresh, latest, np.nan), values.index, values.columns)
