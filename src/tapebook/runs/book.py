@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook.errors import UnknownName
@@ -55,7 +56,7 @@ def load(config: Config, id: str) -> Run:
     UnknownName
         With the nearest id.
     """
-    run = Run.read(config.reports / id)
+    run = Run.read(_folder(config, id))
     if run.outcome != "running":
         return run
     with _open(config) as catalog, suppress(UnknownName):
@@ -65,7 +66,7 @@ def load(config: Config, id: str) -> Run:
 
 def delete(config: Config, id: str) -> None:
     """Delete a run: its row, then its folder. UnknownName if there is neither."""
-    folder = config.reports / id
+    folder = _folder(config, id)
     with _open(config) as catalog:
         try:
             catalog.runs.delete(id)
@@ -101,6 +102,12 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
                 if run.manifest.get("inputs", {}) == inputs:
                     return run
     return None
+
+
+def _folder(config: Config, id: str) -> Path:
+    if Path(id).name != id:  # never a folder outside
+        raise UnknownName("run", id, (), "See `tapebook runs list`.")
+    return config.reports / id
 
 
 def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:

@@ -163,7 +163,7 @@ def _drive(nb_man: Any, job: _Job) -> None:
     finally:
         _end(client, manager)
         shutil.rmtree(sockets, ignore_errors=True)
-        if not words.stat().st_size:
+        if words.is_file() and not words.stat().st_size:
             words.unlink()
 
 

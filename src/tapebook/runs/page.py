@@ -7,6 +7,7 @@ import re
 import shutil
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from tapebook import theme
@@ -62,7 +63,7 @@ def plotly_script(reports: Path) -> str:
     target = reports / STATIC / name
     if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{name}.{id(reports)}.part")
+        part = target.with_name(f".{name}.{token_hex(4)}.part")
         shutil.copyfile(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", part)
         part.replace(target)
     return name

@@ -121,13 +121,13 @@ def shown(metric: dict[str, Any]) -> str:
     """Write a metric's value for a reader.
 
     >>> shown({"value": 0.1234, "unit": "share", "convention": ""})
-    '12.34 %'
+    '12.34%'
     """
     value, unit = metric.get("value"), str(metric.get("unit") or "")
     if value is None:
         return "–"
     if unit == "share":
-        return f"{value:.2%}".replace("%", " %").replace("-", "−")
+        return f"{value:.2%}".replace("-", "−")
     places = 0 if value == int(value) and abs(value) < 1e15 else 2 if abs(value) >= 0.1 else 4
     said = f"{value:,.{places}f}".replace("-", "−")
     return said if unit in ("", "ratio", "money", "count", "bars") else f"{said} {unit}"

@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import Any
 
 from tapebook.config import Config
-from tapebook.errors import RunFailed
+from tapebook.errors import BadParameter, RunFailed
 from tapebook.progress import Report
 from tapebook.runs import provenance, template
 from tapebook.runs.files import read_json, write_json
@@ -107,6 +107,8 @@ def _run(
 ) -> Run:
     from tapebook.data.catalog import Catalog
 
+    if timeout is not None and not timeout > 0:
+        raise BadParameter("timeout", timeout, "seconds above 0")
     snapshot = provenance.snapshot(config) if snapshot is None else snapshot
     manifest = _manifest(config, found, parameters, rerun_of, snapshot, seed or 0)
     folder = config.reports / manifest["run_id"]
@@ -171,7 +173,6 @@ def finish(
     if not (folder / "metrics.json").is_file():
         write_json(folder / "metrics.json", {})
     write_json(folder / MANIFEST, manifest)
-    write_page(folder)
     catalog.results.made_by(manifest.get("results") or (), manifest["run_id"])
     catalog.runs.update(
         manifest["run_id"],
@@ -182,6 +183,7 @@ def finish(
         metrics=read_json(folder / "metrics.json"),
         error=None if error is None else f"{error['name']}: {error['message']}",
     )
+    write_page(folder)
 
 
 def _manifest(

@@ -1,0 +1,120 @@
+"""The page of a run: offline, without code, readable in both modes and on a phone."""
+
+import re
+
+import pytest
+
+from tapebook import runs
+from tapebook.errors import RunFailed
+from tapebook.runs.outputs import blocks
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A page of a run that succeeded, and of one that failed."""
+    import shutil
+    from dataclasses import replace
+    from pathlib import Path
+
+    from tapebook.config import Config
+
+    home = tmp_path_factory.mktemp("page-desk")
+    shutil.copytree(Path(__file__).parent / "templates", home / "nb" / "templates")
+    config = replace(Config.load(home), notebooks=home / "nb")
+    good = runs.run(config, "toy", {"steps": 20}).html
+    with pytest.raises(RunFailed) as caught:
+        runs.run(config, "trouble", {})
+    return good, runs.load(config, caught.value.run_id).html
+
+
+def test_it_has_words_figures_tables_and_no_code(pages):
+    page = pages[0].read_text()
+    assert "<h1>A walk of 20 steps</h1>" in page
+    assert page.count("<h1>") == 1
+    assert "Does a random walk end where it began?" in page
+    assert page.count("<figure class='chart'") == 2
+    assert "<td class='n'>19</td>" in page or "19" in page
+    assert "import numpy" not in page
+    assert "record.metrics" not in page
+    assert "steps = 20" in page
+    assert "<i>kept</i>" in page
+
+
+def test_it_links_to_nothing_outside(pages):
+    for page in pages:
+        text = page.read_text()
+        assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", text)
+        assert "cdn" not in text
+        assert "mathjax" not in text.lower()
+        assert "require.js" not in text
+    links = re.findall(r'(?:src|href)="([^"]*)"', pages[0].read_text())
+    assert all((pages[0].parent / link).is_file() for link in links)
+    assert any(link.startswith("../_static/plotly-") for link in links)
+
+
+def test_a_failed_run_says_why_first(pages):
+    page = pages[1].read_text()
+    assert "This run failed." in page
+    assert page.index("the &lt;sky&gt; is falling") < page.index("Trouble of every kind")
+    assert "before the trouble" in page
+    assert "Traceback" in page
+    assert "plotly" not in re.sub(r"<li>plotly.*?</li>", "", page)
+
+
+def test_it_draws_in_a_browser_offline(pages, chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            for scheme, width in (("light", 1200), ("dark", 360)):
+                _draws(browser, pages[0], scheme, width)
+        finally:
+            browser.close()
+
+
+def _draws(browser, page, scheme, width):
+    from tapebook import theme
+
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True)
+    tab = context.new_page()
+    asked, errors = [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.goto(page.as_uri())
+    tab.wait_for_function("document.querySelectorAll('.chart .main-svg').length >= 2")
+    assert errors == []
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in asked)
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    ground = tab.evaluate("document.querySelector('.chart')._fullLayout.paper_bgcolor")
+    assert ground.lower() == theme.palette(dark=scheme == "dark").surface.lower()
+    context.close()
+
+
+def test_pictures_streams_and_markdown_outputs():
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": ["# T\n", "\n", "<script>x</script> a | b"]},
+        {
+            "cell_type": "code",
+            "metadata": {},
+            "source": "secret_code()",
+            "outputs": [
+                {"output_type": "stream", "name": "stderr", "text": ["\x1b[31mred\x1b[0m <x>"]},
+                {"output_type": "display_data", "data": {"image/png": "aGk=\n", "text/plain": "<Figure>"}},
+                {"output_type": "display_data", "data": {"image/svg+xml": "<svg/>"}},
+                {"output_type": "display_data", "data": {"text/markdown": "**bold**"}},
+                {"output_type": "execute_result", "data": {"text/plain": "1 < 2"}},
+                {"output_type": "display_data", "data": {"application/x-unknown": "?"}},
+            ],
+        },
+        {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "", "outputs": []},
+    ]
+    shown = "".join(blocks(cells))
+    assert "<script>" not in shown
+    assert "<pre class='stderr'>red &lt;x&gt;</pre>" in shown
+    assert "src='data:image/png;base64,aGk='" in shown
+    assert "src='data:image/svg+xml;base64," in shown
+    assert "<strong>bold</strong>" in shown
+    assert "<pre>1 &lt; 2</pre>" in shown
+    assert "secret_code" not in shown

@@ -1,0 +1,71 @@
+"""The templates that we ship, on the sample: they record what the desk computes, and stay reproducible."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tapebook.errors import BadParameter, RunFailed, UnknownName
+
+TEMPLATES = Path(__file__).parents[2] / "notebooks" / "templates"
+
+
+@pytest.mark.parametrize("path", sorted(TEMPLATES.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_templates_are_clean(path):
+    notebook = json.loads(path.read_text())
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in notebook["cells"])
+    assert notebook["cells"][0]["source"][0].startswith("# ")
+
+
+def test_the_backtest_report_and_its_rerun_on_changed_data(sample_desk):
+    params = "fast=20 slow=100"
+    run = sample_desk.run("backtest", symbols=["AAPL"], params=params, start="2005", benchmark="SP500")
+    assert run.manifest["title"] == "sma_cross on AAPL"
+    assert {"coverage", "metrics", "trades"} <= set(run.tables)
+    assert list(run.figures) == ["tearsheet"]
+    (id,) = run.manifest["results"]
+    stored = sample_desk.load(id)
+    assert run.metrics == stored.metrics.to_json()
+    assert sample_desk.catalog.results.get(id).run_id == run.id
+    assert run.manifest["snapshot"] == stored.snapshot == sample_desk.lake.snapshot()
+    again = sample_desk.backtest(
+        "sma_cross", sample_desk.bars("AAPL", start="2005"), fast=20, slow=100, save=False
+    )
+    assert again.equity.equals(stored.equity)
+    page = run.html.read_text()
+    assert "What it says" in page
+    assert "were behind by" in page or "were ahead by" in page
+
+    assert sample_desk.same_run(
+        "backtest", {"symbols": "AAPL", "params": params, "start": "2005", "benchmark": "SP500"}
+    )
+    sample_desk.delete("AAPL", start="2008")
+    assert not sample_desk.same_run(
+        "backtest", {"symbols": "AAPL", "params": params, "start": "2005", "benchmark": "SP500"}
+    )
+    repeated = sample_desk.rerun(run.id)
+    assert repeated.metrics == run.metrics
+    assert repeated.manifest["snapshot"] == run.manifest["snapshot"]
+    assert repeated.manifest["fingerprints"] == run.manifest["fingerprints"]
+    assert sample_desk.catalog.named_snapshots() == {run.manifest["snapshot"]}
+
+
+def test_the_portfolio_report(sample_desk):
+    run = sample_desk.run("portfolio", start="2006", end="2010")
+    assert {"contribution", "correlation", "coverage", "metrics"} <= set(run.tables)
+    assert list(run.figures) == ["tearsheet", "weights", "contribution", "correlation"]
+    parts = sum(m["value"] for name, m in run.metrics.items() if name.startswith("contribution "))
+    assert parts == pytest.approx(run.metrics["total_return"]["value"], rel=1e-12)
+    assert "GOOG" in run.tables["correlation"].columns
+
+
+def test_what_goes_wrong_is_said(sample_desk):
+    with pytest.raises(UnknownName, match="no parameter named 'symbol'. Did you mean 'symbols'"):
+        sample_desk.run("backtest", symbol="AAPL")
+    with pytest.raises(BadParameter, match="parameter 'fees' is 'cheap': expected a number"):
+        sample_desk.run("backtest", fees="cheap")
+    with pytest.raises(BadParameter, match="'timeout' is 0: expected seconds above 0"):
+        sample_desk.run("backtest", timeout=0)
+    with pytest.raises(RunFailed, match="UnknownName: .*'APPL'.* Did you mean 'AAPL'"):
+        sample_desk.run("backtest", symbols="APPL")
