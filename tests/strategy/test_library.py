@@ -323,13 +323,28 @@ def test_a_pair_is_traded_back_to_its_mean_as_in_plain_loops(seed):
     np.testing.assert_allclose(held.abs().sum(axis=1), 1.0)
 
 
-def test_a_pair_of_multiples_or_of_opposites_is_not_traded():
-    close = market("pairs_spread").close
-    for other in (close["A"] * 3.0, 2500.0 / close["A"]):
-        bars = Bars.from_frames(close=pd.DataFrame({"A": close["A"], "B": other}))
-        assert registry.get("pairs_spread")(bars, window=40, enter=0.5, leave=0).isna().all(axis=None)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_pair_of_multiples_or_of_opposites_is_not_traded(seed):
+    close = market("pairs_spread", seed=seed).close["A"].copy()
+    close.iloc[:20] *= 1e4  # leaves rounding behind in running sums
+    noise = np.exp(np.random.default_rng(seed).normal(0, 0.002, len(close)))
+    for other in (close * 3.0, noise * 1e9 / close):
+        bars = Bars.from_frames(close=pd.DataFrame({"A": close, "B": other}))
+        weights = registry.get("pairs_spread")(bars, window=40, enter=0.5, leave=0)
+        assert weights.isna().all(axis=None)
+
+
+def test_a_pair_is_of_two():
     with pytest.raises(BadInput, match="exactly two symbols, got 4: A, B, C, D"):
         registry.get("pairs_spread")(market("sma_cross"))
+
+
+def test_momentum_of_exactly_nothing_is_not_held():
+    index = pd.bdate_range("2010-01-04", periods=8, tz="UTC")
+    close = pd.DataFrame({"A": [4.0, 4, 5, 5, 5, 4, 5, 5]}, index)
+    answer = registry.get("momentum")(Bars.from_frames(close=close), lookback=2)
+    assert answer.entries["A"].tolist() == [False, False, True, False, False, False, False, True]
+    assert answer.exits["A"].tolist() == [False] * 4 + [True, True, True, False]
 
 
 @pytest.mark.parametrize("name", LIBRARY)

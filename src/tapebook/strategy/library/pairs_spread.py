@@ -13,9 +13,6 @@ from tapebook.strategy.declare import Range, strategy
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
 
-FLAT = 1e-6
-"""Deviation of a log spread that is rounding only: the two prices are multiples of each other."""
-
 
 @strategy(family="reversion")
 def pairs_spread(
@@ -47,7 +44,7 @@ def pairs_spread(
     ratio = x.rolling(window).cov(y) / spread_x.where(spread_x > 0)
     residual = y - ratio * x - (y.rolling(window).mean() - ratio * x.rolling(window).mean())
     noise = (y.rolling(window).var() - ratio**2 * spread_x).clip(lower=0) ** 0.5
-    sound = (noise > FLAT) & (ratio > 0)
+    sound = (noise > 0) & (ratio > 0)
     side = _sides((residual / noise).where(sound).to_numpy(), enter, leave)
     hedge = ratio.where(sound, 0.0).to_numpy()
     gross = 1.0 + hedge
