@@ -74,7 +74,7 @@ def _charts(record: Record) -> Any:
     which = w.Dropdown(options=[(name.replace("_", " "), name) for name in names], description="figure")
     which.layout = w.Layout(width="auto", min_width="240px")
     between = w.SelectionRangeSlider(options=["…", "…"], description="from, to", continuous_update=False)
-    between.layout = w.Layout(width="auto", min_width="320px")
+    between.layout = w.Layout(width="480px")
     place = w.VBox([])
     place.add_class("chart")
     state: dict[str, Any] = {"quiet": False}

@@ -7,12 +7,8 @@ here comes from the exception that ended the execution.
 from __future__ import annotations
 
 import logging
-import os
 import re
-import shutil
 import signal
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tapebook.progress import Report
+from tapebook.runs.kernel import kill, running
 
-KILL_SECONDS = 5
-LOG = "kernel.log"
 _MARK = "papermill-error-cell-tag"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -57,21 +52,15 @@ def execute(
     timeout : float, optional
         Seconds for the whole execution, the kernel's start included.
     """
-    from papermill.exceptions import PapermillExecutionError
-
     deadline = None if timeout is None else time.monotonic() + timeout
-    job = _Job(environment, target.parent, seed, deadline, progress)
+    job = _Job(target.parent, seed, deadline, progress)
     try:
-        with _terminable():
-            _papermill(source, target, parameters, job)
-    except PapermillExecutionError as error:
-        _unmark(target)
-        trace = _ANSI.sub("", "\n".join(error.traceback))
-        return Ended("failed", job.error(error.ename, str(error.evalue), trace))
+        with _terminable(), running(job.folder, environment) as manager:
+            _papermill(source, target, parameters, manager, job)
     except (KeyboardInterrupt, SystemExit) as error:
         return Ended("cancelled", job.error("Cancelled", "the run was stopped from outside"), error)
     except Exception as error:
-        return _ended_early(error, job, timeout)
+        return _ended_early(error, target, job, timeout)
     return Ended("succeeded")
 
 
@@ -79,7 +68,6 @@ def execute(
 class _Job:
     """What one execution needs, and where it is."""
 
-    environment: dict[str, str]
     folder: Path
     seed: int
     deadline: float | None
@@ -95,9 +83,14 @@ class _Job:
         return {"cell": self.cell, "name": name, "message": message, "traceback": traceback}
 
 
-def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
+def _ended_early(error: Exception, target: Path, job: _Job, timeout: float | None) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
 
+    if isinstance(error, PapermillExecutionError):
+        _unmark(target)
+        trace = _ANSI.sub("", "\n".join(error.traceback))
+        return Ended("failed", job.error(error.ename, str(error.evalue), trace))
     late = job.deadline is not None and time.monotonic() >= job.deadline
     if isinstance(error, CellTimeoutError) or late:
         return Ended(
@@ -109,14 +102,14 @@ def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
     return Ended("failed", job.error(type(error).__name__, str(error)))
 
 
-def _papermill(source: Path, target: Path, parameters: dict[str, Any], job: _Job) -> None:
+def _papermill(source: Path, target: Path, parameters: dict[str, Any], manager: Any, job: _Job) -> None:
     import papermill
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, *_: Any, **__: Any) -> None:
-            _drive(nb_man, job)
+            _drive(nb_man, manager, job)
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it cannot read `int | None`; we have
     name = f"tapebook-{id(job)}"
@@ -129,8 +122,8 @@ def _papermill(source: Path, target: Path, parameters: dict[str, Any], job: _Job
         papermill_engines._engines.pop(name, None)
 
 
-def _drive(nb_man: Any, job: _Job) -> None:
-    """Run the cells in a new kernel of this very Python; the kernel is gone afterwards, whatever happens."""
+def _drive(nb_man: Any, manager: Any, job: _Job) -> None:
+    """Run the cells in the manager's kernel, which is killed afterwards."""
     from papermill.clientwrap import PapermillNotebookClient
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
@@ -144,8 +137,6 @@ def _drive(nb_man: Any, job: _Job) -> None:
                 job.progress(cell_index, len(self.nb.cells), f"cell {job.cell}")
             return super().execute_cell(cell, cell_index, *args, **kwargs)
 
-    sockets = Path(tempfile.mkdtemp(prefix="tapebook-"))
-    manager = _kernel(sockets)
     quiet = logging.getLogger("tapebook.kernel")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
@@ -156,48 +147,13 @@ def _drive(nb_man: Any, job: _Job) -> None:
         startup_timeout=max(1, int(min(60, job.left() or 60))),
         log=quiet,
     )
-    words = job.folder / LOG
     try:
-        with words.open("wb") as log:  # what compiled code says when it crashes
-            client.execute(env=job.environment, cwd=str(job.folder), stdout=log, stderr=log)
+        client.execute()
     finally:
-        _end(client, manager)
-        shutil.rmtree(sockets, ignore_errors=True)
-        if words.is_file() and not words.stat().st_size:
-            words.unlink()
-
-
-def _kernel(sockets: Path) -> Any:
-    """Give a manager of a kernel that runs this Python, whatever kernels are installed elsewhere."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    manager = AsyncKernelManager(kernel_name="python3", connection_file=str(sockets / "kernel.json"))
-    if os.name == "posix":  # no port that others on the machine could reach
-        manager.transport, manager.ip = "ipc", str(sockets / "k")
-    command = [
-        sys.executable,
-        "-m",
-        "ipykernel_launcher",
-        "-f",
-        "{connection_file}",
-        "--HistoryManager.enabled=False",
-    ]
-    manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python")
-    return manager
-
-
-def _end(client: Any, manager: Any) -> None:
-    """Kill the kernel at once: its cells are done, or nobody waits for them."""
-    provisioner = manager.provisioner
-    process = getattr(provisioner, "process", None)
-    if process is not None and process.poll() is None:
-        with suppress(ProcessLookupError):  # its whole group: what its cells have started too
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(KILL_SECONDS)
-    client.km, client.shutdown_kernel = manager, "immediate"
-    with suppress(Exception):
-        client._cleanup_kernel()
+        kill(manager)
+        client.km, client.shutdown_kernel = manager, "immediate"
+        with suppress(Exception):  # it may have gone already; the channels are closed here
+            client._cleanup_kernel()
 
 
 def _prelude(seed: int) -> str:

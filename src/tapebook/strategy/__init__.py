@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tapebook.strategy.backtest import Backtest
-    from tapebook.strategy.declare import Parameter, Range, Strategy, strategy
+    from tapebook.strategy.declare import Choices, Parameter, Range, Strategy, strategy
     from tapebook.strategy.rules import Rules
     from tapebook.strategy.signals import Signals
 
-__all__ = ["Backtest", "Parameter", "Range", "Rules", "Signals", "Strategy", "strategy"]
+__all__ = ["Backtest", "Choices", "Parameter", "Range", "Rules", "Signals", "Strategy", "strategy"]
 
 _HOME = {
     "Backtest": "backtest",
+    "Choices": "declare",
     "Parameter": "declare",
     "Range": "declare",
     "Rules": "rules",
