@@ -34,6 +34,8 @@ def running(folder: Path, environment: dict[str, str]) -> Iterator[Any]:
         yield manager
     finally:
         kill(manager)
+        with suppress(Exception):  # a client that was there has done it
+            run_sync(manager.cleanup_resources)()
         shutil.rmtree(sockets, ignore_errors=True)
         if words.is_file() and not words.stat().st_size:
             words.unlink()
