@@ -17,23 +17,6 @@ from tapebook.errors import BadParameter, RunFailed, UnknownName
 PARENT = Path(__file__).parent / "run_parent.py"
 
 
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """A run that succeeded, read only."""
-    import shutil
-    from dataclasses import replace
-
-    from tapebook.config import Config
-
-    home = tmp_path_factory.mktemp("toy-desk")
-    shutil.copytree(Path(__file__).parent / "templates", home / "nb" / "templates")
-    config = replace(Config.load(home), notebooks=home / "nb")
-    seen = []
-    parameters = {"steps": "20", "symbols": ["AAPL", "MSFT"]}
-    run = runs.run(config, "toy", parameters, progress=lambda *said: seen.append(said))
-    return config, run, seen
-
-
 def alive(pid):
     try:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
@@ -291,3 +274,25 @@ def test_git_says_commit_and_dirt(tmp_path):
     assert said["dirty"] is False
     (tmp_path / "new").touch()
     assert provenance.git(tmp_path)["dirty"] is True
+
+
+def test_a_team_runs_on_postgresql(config, postgres_url):
+    from dataclasses import replace
+
+    team = replace(config, database=postgres_url)
+    run = runs.run(team, "toy", {"steps": 5, "scale": 2})
+    assert list(runs.listing(team, symbol="AAPL")["id"]) == [run.id]
+    assert runs.same_run(team, "toy", {"steps": 5, "scale": 2.0}).id == run.id
+    assert runs.listing(config).empty
+    runs.delete(team, run.id)
+    assert runs.listing(team).empty
+    assert not run.folder.exists()
+
+
+def test_a_folder_outside_is_no_run(config, tmp_path):
+    (tmp_path / "manifest.json").write_text('{"run_id": "x", "outcome": "succeeded"}')
+    config.reports.mkdir()
+    for id in ("..", "../", ".", "", str(tmp_path)):
+        with pytest.raises(UnknownName, match="no run named"):
+            runs.delete(config, id)
+    assert tmp_path.is_dir()

@@ -105,9 +105,10 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
 
 
 def _folder(config: Config, id: str) -> Path:
-    if Path(id).name != id:  # never a folder outside
+    folder = config.reports / id
+    if folder.resolve().parent != config.reports.resolve():  # "..", "" or a path: never a folder outside
         raise UnknownName("run", id, (), "See `tapebook runs list`.")
-    return config.reports / id
+    return folder
 
 
 def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
