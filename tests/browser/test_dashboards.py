@@ -115,7 +115,8 @@ def test_it_fits_a_phone_in_the_dark(page, address):
     page.locator(LINE).first.wait_for()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 392
-    ground = page.evaluate("getComputedStyle(document.querySelector('#rendered_cells > div')).backgroundColor")
+    script = "getComputedStyle(document.querySelector('#rendered_cells > div')).backgroundColor"
+    ground = page.evaluate(script)
     assert ground == "rgb(18, 22, 27)"
 
 
