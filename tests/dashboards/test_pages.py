@@ -115,6 +115,66 @@ def test_a_broken_record_shows_its_reason(config, name, content):
         assert "cannot be read" in text
 
 
+JUNK = [None, 7, 1.5, float("inf"), True, "", "<b>", [], [None], [{}], [[1]], {"a": 1}]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_values_of_any_type_are_survived(config, junk):
+    """One odd record must not take the gallery with it."""
+    folder = config.reports / "one"
+    manifest, metrics = (json.loads((folder / f"{n}.json").read_text()) for n in ("manifest", "metrics"))
+    asked = dict.fromkeys(("strategy", "symbols"), junk)
+    for odd in (dict.fromkeys(manifest, junk), manifest | {"parameters": asked, "error": asked}):
+        (folder / "manifest.json").write_text(json.dumps(odd))
+        assert gallery(config)
+        assert run_page(config, "one")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    for odd in (dict.fromkeys(metrics, junk), {n: dict.fromkeys(m, junk) for n, m in metrics.items()}):
+        (folder / "metrics.json").write_text(json.dumps(odd))
+        assert gallery(config)
+        assert run_page(config, "one")
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=repr)
+def test_figures_of_any_type_are_drawn_or_said(config, junk):
+    file = config.reports / "one" / "figures" / "equity.json"
+    (file.parent / "drawdown.json").unlink()
+    trace = json.loads(file.read_text())["data"][0] | {"x": ["2020-01-01", "2020-01-02"], "y": [1, 2]}
+    packed = {"dtype": "f8", "bdata": "AAAAAAAA8D8="}
+    odd = [junk, {"data": junk}, {"data": [junk]}, {"data": [trace], "layout": junk}]
+    odd += [{"data": [trace | {name: junk}]} for name in trace]
+    odd += [{"data": [trace | {"y": packed | {name: junk}}]} for name in packed]
+    odd += [{"data": [trace | {"x": ["2010-01-01", junk]}]}, {"data": [trace | {"x": ["2010-13-45"] * 2}]}]
+    for figure in odd:
+        file.write_text(json.dumps(figure))
+        page = run_page(config, "one")
+        drawn = [w for w in walk(page) if type(w).__name__ == "FigureWidget"]
+        assert drawn or "cannot be read" in texts(page)
+
+
+def test_a_broken_figure_leaves_no_slider_for_the_one_before(config):
+    (config.reports / "one" / "figures" / "drawdown.json").write_text("{")
+    (config.reports / "one" / "figures" / "equity.json").rename(
+        config.reports / "one" / "figures" / "tearsheet.json"
+    )
+    shown = run_page(config, "one")
+    control(shown, "figure").value = "drawdown"
+    assert "drawdown cannot be read" in texts(shown)
+    assert control(shown, "from, to").layout.visibility == "hidden"
+
+
+def test_a_span_keeps_each_mark_with_its_point_and_the_whole_last_day():
+    x = ["2020-01-01 09:30", "2020-01-02 09:30", "2020-01-03 09:30", "2020-01-03 16:00"]
+    marks = {"symbol": ["a", "b", "c", "d"], "size": 7}
+    trace = {"type": "scatter", "x": x, "y": [1, 2, 3, 4], "marker": marks}
+    layout = {"xaxis": {"type": "date"}}
+    made = figures.cut({"data": [trace], "layout": layout}, "2020-01-02", "2020-01-03")
+    assert made["data"][0]["y"] == [2, 3, 4]
+    assert made["data"][0]["marker"] == {"symbol": ["b", "c", "d"], "size": 7}
+    assert made["layout"]["xaxis"]["range"] == ["2020-01-02", "2020-01-04"]
+    assert trace["marker"]["symbol"] == ["a", "b", "c", "d"], "the recorded figure is not touched"
+
+
 def test_the_controls_change_the_chart(config):
     shown = run_page(config, "one")
     chart = lambda: [w for w in walk(shown) if type(w).__name__ == "FigureWidget"][0]  # noqa: E731

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,18 @@ if TYPE_CHECKING:
 
 _ALONG = ("x", "y", "text", "customdata", "ids", "open", "high", "low", "close")
 """Properties of a trace that go along with its x."""
+_MARKED = ("symbol", "color", "size", "opacity")
 
 
 def load(path: Path) -> dict[str, Any]:
     """Read a figure's JSON; typed arrays become lists. ValueError if it is none."""
     figure = _plain(json.loads(path.read_text(encoding="utf-8")))
-    if not isinstance(figure, dict) or not isinstance(figure.get("data"), list):
+    data, layout = (figure.get("data"), figure.get("layout", {})) if isinstance(figure, dict) else (None, {})
+    if not isinstance(data, list) or not all(isinstance(trace, dict) for trace in data):
         raise ValueError("expected a plotly figure with data and layout")
-    return figure
+    if not isinstance(layout, dict):
+        raise ValueError("expected the layout to be a table of names and values")
+    return {**figure, "layout": layout}
 
 
 def span(figure: dict[str, Any]) -> tuple[str, str] | None:
@@ -36,25 +41,46 @@ def span(figure: dict[str, Any]) -> tuple[str, str] | None:
 def cut(figure: dict[str, Any], first: str, last: str) -> dict[str, Any]:
     """Return the figure with only what lies between two dates, both included."""
     data = [_cut(trace, first, last) if _timed(trace) else trace for trace in figure.get("data", [])]
+    ends = _ends(data, first, last)
     layout = dict(figure.get("layout", {}))
     for name, axis in layout.items():
         if name.startswith("xaxis") and isinstance(axis, dict) and axis.get("type") == "date":
-            layout[name] = axis | {"range": [first, last], "autorange": False}
+            layout[name] = axis | {"range": ends, "autorange": False}
     return figure | {"data": data, "layout": layout}
 
 
+def _ends(data: list[dict[str, Any]], first: str, last: str) -> list[str]:
+    """Ends of the axis: with times of day, the whole last day is inside."""
+    intraday = any(len(str(trace["x"][-1])) > 10 for trace in data if _timed(trace))
+    return [first, f"{date.fromisoformat(last) + timedelta(days=intraday)}"]
+
+
 def widget(figure: dict[str, Any]) -> go.FigureWidget:
-    """Make a live chart of a complete figure (one that is filled afterwards stays empty in a box)."""
+    """Make a live chart of a complete figure (one that is filled afterwards stays empty in a box).
+
+    ValueError if plotly cannot make a chart of it.
+    """
     import plotly.graph_objects as go
 
-    made = go.FigureWidget(go.Figure(figure, skip_invalid=True))
+    try:
+        made = go.FigureWidget(go.Figure(figure, skip_invalid=True))
+    except (TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"plotly cannot draw it: {error}") from error
     made.update_layout(autosize=True)
     return made
 
 
 def _timed(trace: dict[str, Any]) -> bool:
     x = trace.get("x")
-    return isinstance(x, list) and bool(x) and isinstance(x[0], str) and len(x[0]) >= 10 and x[0][4:5] == "-"
+    return isinstance(x, list) and bool(x) and _is_date(x[0]) and _is_date(x[-1])
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        date.fromisoformat(str(value)[:10])
+    except ValueError:
+        return False
+    return isinstance(value, str) and len(value) >= 10
 
 
 def _cut(trace: dict[str, Any], first: str, last: str) -> dict[str, Any]:
@@ -63,8 +89,18 @@ def _cut(trace: dict[str, Any], first: str, last: str) -> dict[str, Any]:
     for name in _ALONG:
         values = trace.get(name)
         if isinstance(values, list) and len(values) == len(kept):
-            cut[name] = [v for v, keep in zip(values, kept, strict=True) if keep]
+            cut[name] = _picked(values, kept)
+    marker = trace.get("marker")
+    if isinstance(marker, dict):  # a shape and a colour for each point
+        cut["marker"] = {
+            key: _picked(v, kept) if key in _MARKED and isinstance(v, list) and len(v) == len(kept) else v
+            for key, v in marker.items()
+        }
     return cut
+
+
+def _picked(values: list[Any], kept: list[bool]) -> list[Any]:
+    return [value for value, keep in zip(values, kept, strict=True) if keep]
 
 
 def _plain(value: Any) -> Any:
@@ -78,10 +114,12 @@ def _plain(value: Any) -> Any:
 def _numbers(packed: dict[str, Any]) -> list[Any]:
     import numpy as np
 
-    array = np.frombuffer(base64.b64decode(packed["bdata"]), dtype=packed["dtype"])
-    shape = [int(n) for n in str(packed.get("shape", array.size)).split(",")]
-    values = array.reshape(shape).tolist()
-    return _holes(values)
+    try:
+        array = np.frombuffer(base64.b64decode(packed["bdata"]), dtype=packed["dtype"])
+        shape = [int(n) for n in str(packed.get("shape", array.size)).split(",")]
+        return _holes(array.reshape(shape).tolist())
+    except TypeError as error:
+        raise ValueError(f"an array of it is damaged: {error}") from error
 
 
 def _holes(values: list[Any]) -> list[Any]:

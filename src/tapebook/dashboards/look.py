@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def outcome(said: str) -> str:
 def number(metric: Mapping[str, Any]) -> str:
     """Write a metric's value in its unit."""
     value, unit = metric.get("value"), metric.get("unit")
-    if not isinstance(value, (int, float)) or value != value:
+    if not isinstance(value, (int, float)) or not isfinite(value):
         return "–"
     if unit == "share":
         return f"{value:.2%}"

@@ -51,7 +51,7 @@ class Record:
     def symbols(self) -> tuple[str, ...]:
         """The symbols it was about."""
         said = self.parameters.get("symbols") or ()
-        names = said.split(",") if isinstance(said, str) else said
+        names = said if isinstance(said, (list, tuple)) else str(said).split(",")
         return tuple(str(name).strip() for name in names if str(name).strip())
 
     @property
@@ -62,12 +62,15 @@ class Record:
     @property
     def headline(self) -> list[str]:
         """Names of the figures to show first."""
-        wanted = self.manifest.get("headline") or list(self.metrics)[:6]
-        return [name for name in wanted if name in self.metrics]
+        said = self.manifest.get("headline")
+        wanted = said if isinstance(said, list) and said else list(self.metrics)[:6]
+        return [name for name in wanted if isinstance(name, str) and name in self.metrics]
 
     def names(self, kind: str) -> list[str]:
-        """Names of its figures ("figures", json) or tables ("tables", parquet)."""
-        there = [path.stem for path in (self.folder / kind).glob("*.*") if not path.name.startswith(".")]
+        """Names of its "figures" or "tables"."""
+        ending = {"figures": "json", "tables": "parquet"}[kind]
+        found = (self.folder / kind).glob(f"*.{ending}")
+        there = [path.stem for path in found if not path.name.startswith(".")]
         return sorted(there, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
 
 

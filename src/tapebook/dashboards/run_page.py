@@ -82,9 +82,11 @@ def _charts(record: Record) -> Any:
     def choose(_: Any = None) -> None:
         try:
             state["figure"] = figures.load(record.folder / "figures" / f"{which.value}.json")
+            place.children = (figures.widget(state["figure"]),)
         except (OSError, ValueError) as error:
             said = f"The figure {which.value} cannot be read: {error}"
             place.children = (w.HTML(look.page(f'<div class="trouble">{escape(said)}</div>')),)
+            between.layout.visibility = "hidden"
             return
         found = figures.span(state["figure"])
         between.layout.visibility = "visible" if found else "hidden"
@@ -93,7 +95,6 @@ def _charts(record: Record) -> Any:
             between.options = _dates(*found)
             between.index = (0, len(between.options) - 1)
         state["quiet"] = False
-        place.children = (figures.widget(state["figure"]),)
 
     def move(_: Any = None) -> None:
         if not state["quiet"]:
@@ -148,7 +149,7 @@ def _provenance(record: Record) -> str:
         "python": m.get("python"),
         "platform": m.get("platform"),
         "made again from": m.get("rerun_of"),
-        "results": ", ".join(str(r) for r in m.get("results") or ()),
+        "results": ", ".join(map(str, results)) if isinstance(results := m.get("results"), list) else "",
     }
     shown = [
         (escape(k), f'<span class="mono">{escape(str(v))}</span>')

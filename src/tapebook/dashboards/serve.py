@@ -26,15 +26,19 @@ PATIENCE = 60.0
 """Seconds that the server may take to answer."""
 HOST = "127.0.0.1"
 _TEMPLATES = Path(__file__).parent / "jupyter"
+_ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The server has a session of its own, so what ends only this process must be passed on."""
 
 
 def serve(config: Config, *, port: int = 8866, open_browser: bool = True) -> None:
-    """Serve until Ctrl-C; the address is printed once it answers."""
+    """Serve until Ctrl-C, a closed terminal or `kill`; the address is printed once it answers."""
+    for ending in _ENDINGS:
+        signal.signal(ending, _interrupt)
     server, address = start(config, port=port)
-    click.echo(f"dashboards at {address} (Ctrl-C ends them)")
-    if open_browser:
-        click.launch(address)
     try:
+        click.echo(f"dashboards at {address} (Ctrl-C ends them)")
+        if open_browser:
+            click.launch(address)
         server.wait()
     except KeyboardInterrupt:
         pass
@@ -58,17 +62,24 @@ def start(config: Config, *, port: int = 0) -> tuple[subprocess.Popen[bytes], st
         raise TapebookError(f"port {port} is taken: give another with --port, or --port 0 for a free one")
     server = subprocess.Popen(_command(root, port), env=_environment(config), start_new_session=True)
     base = f"http://{HOST}:{port}/voila/"
+    try:
+        _wait(server, f"{base}static/voila.js")
+    except BaseException:  # Ctrl-C too: it must not leave a server behind
+        stop(server)
+        raise
+    return server, f"{base}render/gallery.ipynb"
+
+
+def _wait(server: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + PATIENCE
-    while not _answers(f"{base}static/voila.js"):
+    while not _answers(address):
         if server.poll() is not None:
             raise TapebookError(
                 f"the server ended at once with code {server.returncode}: its words are above"
             )
         if time.monotonic() > deadline:
-            stop(server)
             raise TapebookError(f"the server did not answer within {PATIENCE:.0f} seconds")
         time.sleep(0.1)
-    return server, f"{base}render/gallery.ipynb"
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:
@@ -112,6 +123,10 @@ def _command(root: Path, port: int) -> list[str]:
 def _environment(config: Config) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(_TEMPLATES), os.environ.get("JUPYTER_PATH", "")]))
     return os.environ | config.environment() | {"JUPYTER_PATH": path}
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _free() -> int:

@@ -1,0 +1,71 @@
+"""The server starts where it is told to, says what is wrong, and leaves nothing behind when it ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from dashboards.records_made import make_run
+from tapebook.config import Config
+from tapebook.dashboards import serve
+from tapebook.errors import TapebookError
+
+pytestmark = pytest.mark.xdist_group("browser")
+COMMAND = [sys.executable, "-m", "tapebook", "dashboards", "--port", "0", "--no-browser"]
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "tapebook.toml").touch()
+    config = Config.load(tmp_path)
+    make_run(config.reports, "one")
+    return config
+
+
+def test_a_taken_port_is_said_at_once(config):
+    with socket.socket() as other:
+        other.bind((serve.HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(TapebookError, match=f"port {port} is taken: .*--port 0"):
+            serve.start(config, port=port)
+
+
+def test_a_folder_without_dashboards_is_said(config, tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    with pytest.raises(TapebookError, match=r"no dashboards in .*expected gallery\.ipynb"):
+        serve.start(Config.load(tmp_path))
+
+
+def test_a_server_that_does_not_answer_is_ended(config, monkeypatch):
+    started = []
+    real = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[0])
+    monkeypatch.setattr(serve, "PATIENCE", 0.0)
+    with pytest.raises(TapebookError, match="did not answer"):
+        serve.start(config)
+    assert started[0].poll() is not None
+
+
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_it_ends_with_its_kernels(config, ending):
+    """Ctrl-C, `kill` and a closed terminal."""
+    told = os.environ | config.environment() | {"TAPEBOOK_HOME": str(config.home)}
+    desk = subprocess.Popen(COMMAND, env=told, stdout=subprocess.PIPE, text=True)
+    with desk:
+        address = desk.stdout.readline().split()[2]
+        assert urlopen(address, timeout=60).status == 200
+        below = psutil.Process(desk.pid).children(recursive=True)
+        assert any("ipykernel" in " ".join(child.cmdline()) for child in below)
+        desk.send_signal(getattr(signal, ending))
+        assert desk.wait(timeout=30) == 0
+    deadline = time.monotonic() + 10
+    while any(child.is_running() and child.status() != "zombie" for child in below):
+        assert time.monotonic() < deadline, "something was left behind"
+        time.sleep(0.1)
