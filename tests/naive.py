@@ -183,6 +183,8 @@ class Account:
                 if units != 0 and (target == 0 or (target > 0) != (units > 0)):
                     self.trade(t, n, -units, q, self.rules.slippage, "signal", row)
                     wishes[n] = target
+                elif abs(target - units) * q <= 1e-9 * equity:
+                    pass  # rounding, no order
                 elif abs(target) < abs(units):
                     self.trade(t, n, target - units, q, self.rules.slippage, "signal", row)
                 else:
@@ -224,7 +226,7 @@ class Account:
             units = {n: (spend[n] * share - r.fixed_fee) / cost[n] for n in spend}
         for n in spend:
             u = self.whole(units[n])
-            if u > 0:
+            if u * prices[t][n] > 1e-9 * equity:
                 side = 1 if wishes[n] > 0 else -1
                 self.trade(t, n, side * u, prices[t][n], r.slippage, "signal", self.held[n].waiting[1])
 

@@ -24,6 +24,9 @@ PERCENT, VALUE, UNITS, VOLATILITY, WEIGHTS = range(5)
 SIGNAL, STOPPED, HIT, TRAILED, END = range(5)
 """Reasons of an order."""
 
+DUST = 1e-9
+"""An opening or a correction below this share of the equity is rounding, and no order."""
+
 # places in the table of orders
 ROW, SYMBOL, AMOUNT, PRICE, FEE, SLIP, REASON, DECIDED, ORDER_WIDTH = range(9)
 # places in the table of trades
@@ -189,6 +192,8 @@ def _carry_out(
             target = _whole(weights[k, decided] * equity / q, lot) if equity > 0.0 else 0.0
             out = held != 0.0 and (target == 0.0 or (target > 0.0) != (held > 0.0))
             wish[k] = target if out else target - held
+            if not out and abs(wish[k]) * q <= DUST * equity:
+                wish[k] = 0.0
         else:
             side = _side(flags[k, decided], held)
             out = held != 0.0 and side != 2
@@ -221,7 +226,7 @@ def _carry_out(
                 cost = q * (1.0 + side * slippage) * (1.0 + rules[FEES])
                 units = ((units * cost + rules[FIXED]) * share - rules[FIXED]) / cost
             units = _whole(units, lot)
-            if units > 0.0:
+            if units * q > DUST * equity:
                 orders = _fill(
                     k, side * units, q, slippage, SIGNAL, t, waiting[k], state, purse, rules, orders, n_orders
                 )

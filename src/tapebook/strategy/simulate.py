@@ -4,8 +4,9 @@ A decision of row t is taken at the close of bar t and carried out at the open o
 bar, whenever that comes. Within a bar: first what waited is carried out at the open (closings before
 openings, openings scaled alike when the equity does not allow them all, so the order of the columns
 never matters); then stops are checked against the bar, also for what was opened in it; then the
-position is valued at the last known close. There is no leverage and no margin call. Positions open
-at the end stay open. tests/naive.py says all of this in plain loops.
+position is valued at the last known close. There is no leverage and no margin call, and an opening
+below a billionth of the equity is rounding, no order. Positions open at the end stay open.
+tests/naive.py says all of this in plain loops.
 """
 
 from __future__ import annotations
