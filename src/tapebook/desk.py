@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.backtest import Backtest
 
+HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
+"""Figures that a list of results shows."""
+
 AsOf = int | str | datetime | None
 """A snapshot's number, or a time: what the lake held then. None is now."""
 
@@ -286,10 +289,20 @@ class Desk:
         return Backtest.read(self.config.results / row.id)
 
     def results(self, **filters: Any) -> pd.DataFrame:
-        """List stored backtests, newest first (`strategy=`, `symbol=`, `limit=`)."""
+        """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`)."""
         import pandas as pd
 
-        return pd.DataFrame(self.catalog.results.list(**filters))
+        rows = self.catalog.results.list(**filters)
+        shown = [
+            {name: row[name] for name in ("id", "created", "strategy", "symbols", "params")}
+            | {name: (row["metrics"].get(name) or {}).get("value") for name in HEADLINE}
+            | {"execution": row["rules"].get("execution")}
+            | {name: row[name] for name in ("snapshot", "run_id", "note")}
+            for row in rows
+        ]
+        return pd.DataFrame(
+            shown, columns=None if shown else ["id", "created", "strategy", "symbols", "params"]
+        )
 
     def delete_result(self, id: str) -> None:
         """Delete a stored backtest: the row first, then its files."""

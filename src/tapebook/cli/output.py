@@ -59,7 +59,7 @@ def cell(value: object) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.2f}"
+        return f"{value:,.4g}" if abs(value) < 10 else f"{value:,.2f}"
     if isinstance(value, list):
         return ", ".join(cell(v) for v in value)
     if isinstance(value, dict):
@@ -69,7 +69,11 @@ def cell(value: object) -> str:
 
 def _table(records: Sequence[Mapping[str, Any]]) -> str:
     heads = list(records[0])
-    body = [[cell(record[head]) for head in heads] for record in records]
+    whole = {head for head in heads if all(_is_whole(record[head]) for record in records)}
+    body = [
+        [_number(record[head]) if head in whole else cell(record[head]) for head in heads]
+        for record in records
+    ]
     numeric = [all(isinstance(_plain(r[h]), (int, float, type(None))) for r in records) for h in heads]
     widths = [max(len(head), *(len(row[i]) for row in body)) for i, head in enumerate(heads)]
 
@@ -81,6 +85,16 @@ def _table(records: Sequence[Mapping[str, Any]]) -> str:
         return "  ".join(cells).rstrip()
 
     return "\n".join([line(heads), line(["─" * w for w in widths]), *map(line, body)])
+
+
+def _is_whole(value: Any) -> bool:
+    plain = _plain(value)
+    return plain is None or (isinstance(plain, float) and plain.is_integer())
+
+
+def _number(value: Any) -> str:
+    plain = _plain(value)
+    return "–" if plain is None else f"{plain:,.0f}"
 
 
 def _plain(value: Any) -> Any:

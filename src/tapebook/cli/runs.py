@@ -80,6 +80,8 @@ def list_(json_: bool, **filters: Any) -> None:
 @as_json
 def show_(id: str, json_: bool) -> None:
     """Show one run: parameters, data, environment, outcome, metrics."""
+    from tapebook.strategy.metrics import Metrics
+
     with open_desk() as desk:
         found = desk.load_run(id)
     if json_:
@@ -91,11 +93,8 @@ def show_(id: str, json_: bool) -> None:
     }
     show([{"": name, "value": value} for name, value in rows.items()], False)
     click.echo()
-    show(
-        [{"metric": name, **metric} for name, metric in found.metrics.items()],
-        False,
-        empty="no metrics recorded",
-    )
+    shown = Metrics.from_json(found.metrics).frame()[["shown", "convention"]]
+    show(shown, False, empty="no metrics recorded")
 
 
 @runs.command("open")
@@ -130,7 +129,7 @@ def diff(a: str, b: str, all_: bool, json_: bool) -> None:
     """Compare two runs: parameters, snapshot, code, packages, metrics."""
     with open_desk() as desk:
         frame = desk.diff_runs(a, b)
-    show(frame if all_ else frame[~frame["same"]], json_, empty="no difference")
+    show(frame if all_ else frame[~frame["same"]].drop(columns="same"), json_, empty="no difference")
 
 
 @runs.command()

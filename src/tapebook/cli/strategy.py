@@ -139,7 +139,8 @@ def results() -> None:
 def results_list(json_: bool, **filters: Any) -> None:
     """List stored backtests, newest first."""
     with open_desk() as desk:
-        rows = desk.results(**{k: v for k, v in filters.items() if v is not None})
+        asked = {k: v for k, v in filters.items() if v is not None}
+        rows = desk.catalog.results.list(**asked) if json_ else desk.results(**asked)
     show(rows, json_, empty="no results yet: try `tapebook backtest sma_cross AAPL`")
 
 
