@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,14 +63,45 @@ def widget(figure: dict[str, Any]) -> go.FigureWidget:
 
     ValueError if plotly cannot make a chart of it.
     """
-    import plotly.graph_objects as go
+    with _without("rfc3987_syntax"):
+        import plotly.graph_objects as go
 
+        kind = go.FigureWidget
     try:
-        made = go.FigureWidget(go.Figure(figure, skip_invalid=True))
+        made = kind(go.Figure(figure, skip_invalid=True))
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"plotly cannot draw it: {error}") from error
     made.update_layout(autosize=True)
     return made
+
+
+def narrow(chart: go.FigureWidget, figure: dict[str, Any], first: str, last: str) -> None:
+    """Cut a live chart of `figure` to a span of time: a new one would send plotly's 5 MB again."""
+    made = cut(figure, first, last)
+    with chart.batch_update():
+        for shown, trace in zip(chart.data, made["data"], strict=True):
+            if _timed(trace) or not trace.get("x"):
+                shown.update({key: trace[key] for key in (*_ALONG, "marker") if key in trace}, overwrite=True)
+        for name, axis in made["layout"].items():
+            if name.startswith("xaxis") and isinstance(axis, dict) and axis.get("type") == "date":
+                chart.layout[name].range = axis["range"]
+
+
+@contextmanager
+def _without(module: str) -> Iterator[None]:
+    """Import without an optional module of a library's library.
+
+    plotly imports nbformat, and that jsonschema, which by the way compiles grammars of web addresses:
+    most of the seconds until a chart would be seen.
+    """
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 def _timed(trace: dict[str, Any]) -> bool:

@@ -98,7 +98,7 @@ def _charts(record: Record) -> Any:
 
     def move(_: Any = None) -> None:
         if not state["quiet"]:
-            place.children = (figures.widget(figures.cut(state["figure"], *between.value)),)
+            figures.narrow(place.children[0], state["figure"], *between.value)
 
     choose()
     which.observe(choose, "value")
