@@ -13,6 +13,7 @@ from tapebook.dashboards import figures, look
 from tapebook.dashboards.gallery import gallery
 from tapebook.dashboards.records import find, records
 from tapebook.dashboards.run_page import run_page
+from tapebook.dashboards.spark import spark
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,6 +59,22 @@ def test_the_gallery_lists_newest_first_and_filters(config):
     control(shown, "outcome").value = "failed"
     assert "No report has all of these" in texts(shown)
     assert set(control(shown, "outcome").options) == {"all", "failed", "succeeded"}
+
+
+def test_a_run_has_a_picture_of_its_equity_not_of_the_benchmark(config):
+    import re
+
+    folder = config.reports / "one" / "figures"
+    dotted = {"mode": "lines", "y": [9, 8, 7], "line": {"dash": "dot"}}
+    solid = {"mode": "lines", "y": [1, None, 2, 3], "line": {"width": 2}}
+    (folder / "equity.json").write_text(json.dumps({"data": [dotted, solid]}))
+    (config.reports / "two" / "figures" / "equity.json").write_text("{")
+    text = texts(gallery(config))
+    assert text.count("<svg") == 2, "a figure that cannot be read has no picture"
+    drawn = spark(find(config.reports, "one"))
+    ups = [float(up) for up in re.findall(r",([0-9.]+)", drawn)]
+    assert ups == [30.0, 16.0, 2.0], "upwards on a screen is less"
+    assert "<svg" not in texts(run_page(config, "one"))
 
 
 def test_an_empty_desk_says_what_to_do(tmp_path):

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from tapebook.dashboards import look
 from tapebook.dashboards.records import Record, records
+from tapebook.dashboards.spark import spark
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -18,6 +19,8 @@ ALL = "all"
 FILTERS = ("template", "strategy", "symbol", "outcome")
 SHOWN = 200
 """Runs in the table at most; the filters reach all."""
+PICTURED = 50
+"""Newest runs that get a picture of their equity: each costs a figure's reading, some 7 ms."""
 
 
 def gallery(config: Config) -> ipywidgets.Widget:
@@ -33,11 +36,12 @@ def gallery(config: Config) -> ipywidgets.Widget:
         empty = "<p>No reports yet. Run one with <code>tapebook run backtest -p symbols=AAPL</code>.</p>"
         return w.VBox([head, w.HTML(look.page(empty))])
     chosen = {name: _choice(name, found) for name in FILTERS}
-    body = w.HTML(_table(found))
+    pictures = {record.id: spark(record) for record in found[:PICTURED]}
+    body = w.HTML(_table(found, pictures))
 
     def show(_: Any = None) -> None:
         asked = {name: control.value for name, control in chosen.items()}
-        body.value = _table([record for record in found if passes(record, asked)])
+        body.value = _table([record for record in found if passes(record, asked)], pictures)
 
     for control in chosen.values():
         control.observe(show, "value")
@@ -66,15 +70,16 @@ def _choice(name: str, found: list[Record]) -> Any:
     return w.Dropdown(options=[ALL, *values], description=name, layout=layout)
 
 
-def _table(found: list[Record]) -> str:
+def _table(found: list[Record], pictures: dict[str, str]) -> str:
     if not found:
         return look.page("<p>No report has all of these. Choose “all” in one of the filters.</p>")
-    rows = [_row(record) for record in found[:SHOWN]]
+    rows = [_row(record, pictures.get(record.id, "")) for record in found[:SHOWN]]
     more = f'<p class="muted">and {len(found) - SHOWN} older</p>' if len(found) > SHOWN else ""
-    return look.page(look.table(("report", "started (UTC)", "outcome", "headline"), rows), more)
+    heads = ("report", "started (UTC)", "outcome", "equity", "headline")
+    return look.page(f'<div class="gallery">{look.table(heads, rows)}</div>', more)
 
 
-def _row(record: Record) -> tuple[str, str, str, str]:
+def _row(record: Record, picture: str) -> tuple[str, ...]:
     about = " ".join(
         filter(None, (record.strategy, "on " + ", ".join(record.symbols) if record.symbols else ""))
     )
@@ -91,6 +96,7 @@ def _row(record: Record) -> tuple[str, str, str, str]:
         f'{link}<br><span class="muted">{escape(about or record.template)}</span>',
         escape(record.started),
         look.outcome(record.outcome),
+        picture,
         text,
     )
 
