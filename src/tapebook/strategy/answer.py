@@ -66,6 +66,11 @@ def _frame(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
     return value[list(labels.columns)].set_axis(labels.index).set_axis(labels.columns, axis=1)
 
 
+def _labelled(value: pd.DataFrame, bars: Bars) -> bool:
+    """Whether the labels are the bars' very own: nothing to compare, nothing to copy."""
+    return value.index.is_(bars.close.index) and value.columns.is_(bars.close.columns)
+
+
 def _first(given: pd.Index, bars: pd.Index) -> str:
     """Where two sets of times part first."""
     said = f" ({len(given)} rows, {len(bars)} bars)"
@@ -76,6 +81,10 @@ def _first(given: pd.Index, bars: pd.Index) -> str:
 
 
 def _truth(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
+    if isinstance(value, pd.DataFrame) and _labelled(value, bars) and value.to_numpy().dtype == bool:
+        return value
+    if isinstance(value, np.ndarray) and value.dtype == bool and value.shape == bars.shape:
+        return pd.DataFrame(value, bars.close.index, bars.close.columns, copy=False)
     frame = _frame(name, part, value, bars)
     if not all(kind == bool for kind in frame.dtypes):  # noqa: E721
         missing = frame.isna()

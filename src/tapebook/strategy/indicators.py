@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tapebook.strategy.memory import remembered
 from tapebook.strategy.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ class Macd(NamedTuple):
 # ---- means
 
 
+@remembered
 def sma(prices: pd.DataFrame, window: int) -> pd.DataFrame:
     """Mean of the last `window` bars; missing until there are that many."""
     window = _window("window", window)
     return _own(prices, lambda x: x.rolling(window).mean())
 
 
+@remembered
 def ema(prices: pd.DataFrame, window: int) -> pd.DataFrame:
     """Exponential mean with the smoothing 2 / (window + 1), started from the first `window` bars' mean."""
     window = _window("window", window)
@@ -54,6 +57,7 @@ def ema(prices: pd.DataFrame, window: int) -> pd.DataFrame:
     return _talib(lambda ta, x: ta.EMA(x, window), prices)
 
 
+@remembered
 def macd(prices: pd.DataFrame, fast: int = 12, slow: int = 26, signal: int = 9) -> Macd:
     """Difference of two exponential means, and the exponential mean of that (Appel 1979).
 
@@ -68,6 +72,7 @@ def macd(prices: pd.DataFrame, fast: int = 12, slow: int = 26, signal: int = 9) 
 # ---- oscillators
 
 
+@remembered
 def rsi(prices: pd.DataFrame, window: int = 14) -> pd.DataFrame:
     """Relative strength, 0 to 100, with Wilder's smoothing (Wilder 1978); 50 where nothing moved at all.
 
@@ -78,6 +83,7 @@ def rsi(prices: pd.DataFrame, window: int = 14) -> pd.DataFrame:
     return _talib(lambda ta, x: 50.0 + ta.CMO(x, window) / 2.0, prices)
 
 
+@remembered
 def adx(bars: Bars, window: int = 14) -> pd.DataFrame:
     """Average directional movement index, 0 to 100, with Wilder's smoothing (1978).
 
@@ -87,6 +93,7 @@ def adx(bars: Bars, window: int = 14) -> pd.DataFrame:
     return _talib(lambda ta, *x: ta.ADX(*x, window), *_ranges(bars))
 
 
+@remembered
 def zscore(values: pd.DataFrame, window: int) -> pd.DataFrame:
     """Distance from the mean of the last `window` bars in their standard deviations (ddof 1).
 
@@ -99,6 +106,7 @@ def zscore(values: pd.DataFrame, window: int) -> pd.DataFrame:
 # ---- bands and ranges
 
 
+@remembered
 def bollinger(prices: pd.DataFrame, window: int = 20, width: float = 2.0) -> Bands:
     """Mean of `window` bars and `width` standard deviations (ddof 0) around it (Bollinger 2001)."""
     window = _window("window", window, 2)
@@ -107,6 +115,7 @@ def bollinger(prices: pd.DataFrame, window: int = 20, width: float = 2.0) -> Ban
     return Bands(middle - spread, middle, middle + spread)
 
 
+@remembered
 def donchian(bars: Bars, window: int = 20) -> Bands:
     """Highest high and lowest low of the `window` bars BEFORE t, and their middle (Donchian 1960)."""
     window = _window("window", window)
@@ -116,6 +125,7 @@ def donchian(bars: Bars, window: int = 20) -> Bands:
     return Bands(low, (low + high) / 2.0, high)
 
 
+@remembered
 def atr(bars: Bars, window: int = 14) -> pd.DataFrame:
     """Average true range in the price's unit, with Wilder's smoothing (1978).
 
@@ -128,18 +138,21 @@ def atr(bars: Bars, window: int = 14) -> pd.DataFrame:
 # ---- returns
 
 
+@remembered
 def simple_returns(prices: pd.DataFrame, bars: int = 1) -> pd.DataFrame:
     """Change over the last `bars` of the symbol's own bars, as a fraction."""
     bars = _window("bars", bars)
     return _own(prices, lambda x: x / x.shift(bars) - 1.0)
 
 
+@remembered
 def lagged(values: pd.DataFrame, bars: int) -> pd.DataFrame:
     """Value of so many of the symbol's own bars ago."""
     bars = _window("bars", bars, 0)  # a negative lag would be the future
     return _own(values, lambda x: x.shift(bars))
 
 
+@remembered
 def realised_volatility(
     prices: pd.DataFrame, window: int, periods_per_year: float | pd.Series
 ) -> pd.DataFrame:
@@ -160,17 +173,38 @@ def realised_volatility(
 
 def crossed_above(one: pd.DataFrame, other: pd.DataFrame | float) -> pd.DataFrame:
     """True in the bar in which `one` is above `other` and was known not to be in the symbol's bar before."""
-    return _crossed(one - other)
+    return _crossed(one, other, 1.0)
 
 
 def crossed_below(one: pd.DataFrame, other: pd.DataFrame | float) -> pd.DataFrame:
     """True in the bar in which `one` is below `other` and was known not to be in the symbol's bar before."""
-    return _crossed(other - one)
+    return _crossed(one, other, -1.0)
 
 
-def _crossed(gap: pd.DataFrame) -> pd.DataFrame:
-    before = _own(gap, lambda x: x.shift())
-    return (gap > 0) & (before <= 0)
+def _crossed(one: pd.DataFrame, other: pd.DataFrame | float, side: float) -> pd.DataFrame:
+    if _alike(one, other):  # the same rows and columns: in numpy, which a sweep does thousands of times
+        gap = side * (one.to_numpy() - (other.to_numpy() if isinstance(other, pd.DataFrame) else other))
+        if not _holes(gap):
+            crossed = np.zeros(gap.shape, bool)
+            crossed[1:] = (gap[1:] > 0) & (gap[:-1] <= 0)
+            return pd.DataFrame(crossed, one.index, one.columns, copy=False)
+    apart = side * (one - other)
+    before = _own(apart, lambda x: x.shift())
+    return (apart > 0) & (before <= 0)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if not isinstance(one, pd.DataFrame) or one.empty:
+        return False
+    if isinstance(other, pd.DataFrame):
+        return one.index.is_(other.index) and one.columns.is_(other.columns)
+    return isinstance(other, (int, float))
+
+
+def _holes(values: np.ndarray) -> bool:
+    """Whether anything is missing after a column has begun."""
+    gone = np.isnan(values)
+    return bool(gone.any() and (gone[1:] & ~np.logical_and.accumulate(gone, axis=0)[1:]).any())
 
 
 # ---- how a column is worked on
@@ -202,6 +236,8 @@ def _own(frame: pd.DataFrame, work: Callable[[Any], Any]) -> pd.DataFrame:
     """Do `work` on each symbol's own bars; all at once where none is missing."""
     if not frame.isna().to_numpy().any():
         whole: pd.DataFrame = work(frame)
+        if isinstance(whole, pd.DataFrame) and isinstance(frame, pd.DataFrame):  # with the very same labels
+            return pd.DataFrame(whole.to_numpy(), frame.index, frame.columns, copy=False)
         return whole
     if isinstance(frame, pd.Series):
         alone: pd.DataFrame = work(frame.dropna()).reindex(frame.index)

@@ -1,0 +1,92 @@
+"""One combination of a sweep: decisions, then figures, without frames in between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tapebook.data.calendar import periods_per_year
+from tapebook.errors import BadParameter
+from tapebook.strategy import simulate as s
+from tapebook.strategy.memory import remembered
+from tapebook.strategy.rules import divided
+from tapebook.strategy.signals import Signals
+
+if TYPE_CHECKING:
+    from tapebook.data.panel import Bars
+    from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.rules import Rules
+
+
+def names() -> tuple[str, ...]:
+    """Figures of a combination, in order."""
+    from tapebook.strategy.column import FIGURES
+
+    return FIGURES
+
+
+def figures_of(
+    found: Strategy, bars: Bars, rules: Rules, settings: dict[str, Any], *, alone: bool
+) -> np.ndarray | None:
+    """Figures of one combination, shape (symbols or 1, figures); None if the strategy refuses it."""
+    params, ruled = divided(found.name, found.parameters, settings)
+    rules = rules.changed(**ruled) if ruled else rules
+    try:
+        decision = found(bars, **params)
+    except BadParameter:  # such as fast not below slow
+        return None
+    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    if alone and isinstance(decision, Signals):
+        return _columns(bars, decision, rules, year)
+    return _accounts(bars, decision, rules.changed(shared_cash=not alone), year)
+
+
+def _columns(bars: Bars, signals: Signals, rules: Rules, year: float) -> np.ndarray:
+    """Signals of symbols that trade alone: straight from decisions to figures."""
+    from tapebook.strategy.column import FIGURES, column
+
+    prices = _prices_of(bars)
+    flags = s._flags(signals, s.direction(signals, rules))
+    risk = np.empty((len(flags), 0))
+    if rules.sizing == "volatility":
+        risk = s.volatility(prices[3], rules.volatility_bars, year)
+    numbers, sizing = s._numbers(rules, 1), s.SIZINGS[rules.sizing]
+    out, scratch = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape[1])
+    for n in range(len(flags)):
+        one = [p[n] for p in prices]
+        column(*one, flags[n], risk[n], numbers, sizing, rules.same_close, year, scratch, out[n])  # type: ignore[call-arg]
+    return out
+
+
+def _accounts(bars: Bars, decision: Any, rules: Rules, year: float) -> np.ndarray:
+    """Anything else: the simulator, then the figures of each account."""
+    from tapebook.strategy.figures import figures
+    from tapebook.strategy.tables import order_frame, trade_frame
+
+    if not rules.shared_cash and not isinstance(decision, Signals):
+        parts = [(bars[n], decision[[n]]) for n in bars.symbols]
+        return np.concatenate([_accounts(b, d, rules.changed(shared_cash=True), year) for b, d in parts])
+    done = s.simulate(bars, decision, rules, periods_per_year=year)
+    found = figures(
+        done.equity, done.start_cash, year,
+        invested=(done.positions != 0.0).any(axis=1),
+        orders=order_frame(done.orders, bars), trades=trade_frame(done.trades, bars),
+        benchmark=None, benchmark_name="", same_close=False,
+    )  # fmt: skip
+    return np.array([[found[name].value for name in names()]])
+
+
+class Prices(NamedTuple):
+    """Open, high, low and close, each (N, T)."""
+
+    open: np.ndarray
+    high: np.ndarray
+    low: np.ndarray
+    close: np.ndarray
+
+
+@remembered
+def _prices_of(bars: Bars) -> Prices:
+    """The bars' prices as the kernel takes them, made ready once a sweep."""
+    return Prices(*s._prices(bars))
