@@ -126,6 +126,47 @@ def backtest(
         )
 
 
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.argument("name", metavar="STRATEGY")
+@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUES]…", type=click.UNPROCESSED)
+@click.option("--start", help="First day or time, UTC, included.")
+@click.option("--end", help="Last day or time, UTC, included.")
+@click.option("--freq", default="1d", show_default=True)
+@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@click.option("--where", help="Only combinations that meet this, such as 'fast < slow'.")
+@click.option("--sample", type=int, help="Try only so many, drawn at random.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
+@click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
+@click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
+@as_json
+def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool, **options: Any) -> None:
+    """Trade STRATEGY under many settings and rank what came of it.
+
+    Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
+
+    \b
+    tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200:10 --where "fast < slow"
+    """
+    from tapebook.strategy import registry
+    from tapebook.strategy.spans import read_settings
+
+    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    found = registry.get(name)
+    settings = read_settings(found, _options(words[first:]))
+    span = {key: options.pop(key) for key in ("start", "end", "freq", "asof")}
+    with open_desk() as desk:
+        bars = desk.bars(",".join(words[:first]) or None, **span)
+        done = desk.sweep(found, bars, **options, **settings)
+    ranked = done.robustness(metric)
+    ranked = ranked.head(top) if top else ranked
+    if json_:
+        click.echo(dump(ranked.to_dict("records")))
+        return
+    click.echo(repr(done))
+    show(ranked, False)
+
+
 @click.group()
 def results() -> None:
     """See and keep stored backtests."""
@@ -167,4 +208,4 @@ def results_delete(ids: tuple[str, ...], yes: bool) -> None:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
 
 
-COMMANDS = [strategy, backtest, results]
+COMMANDS = [strategy, backtest, sweep, results]
