@@ -1,6 +1,7 @@
 """The tear sheet shows what there is, says what there is not, and stays small."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -59,7 +60,10 @@ def test_the_same_close_is_marked():
     bt = run_backtest(
         "sma_cross", market(), params={"fast": 5, "slow": 20}, rules=Rules(execution="same_close")
     )
-    assert MARK in tearsheet(bt).layout.title.text
+    title = tearsheet(bt).layout.title.text
+    assert MARK in title.replace(":<br>", ": ")
+    lines = re.sub("<(?!br)[^>]*>", "", title).split("<br>")
+    assert max(map(len, lines)) <= 45, "a phone would cut the line off"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,21 @@ def test_odd_cases_are_drawn(bars, dark):
     drawn = json.loads(tearsheet(bt, dark=dark).to_json())
     assert drawn["data"]
     assert all(figure.data for figure in parts(bt, dark=dark).values())
+
+
+def test_marks_never_hide_the_line():
+    bt = run_backtest("sma_cross", market(T=8_000), params={"fast": 5, "slow": 20})
+    assert len(bt.trades) > parts_.MARKERS
+    equity = parts(bt)["equity"]
+    assert {trace.mode for trace in equity.data} == {"lines"}
+    assert f"{len(bt.trades)} trades, too many to mark" in equity.layout.title.text
+
+
+def test_one_bar_says_so():
+    bt = run_backtest("sma_cross", market(T=1), params={"fast": 5, "slow": 20})
+    sheet = tearsheet(bt)
+    assert [a.text for a in sheet.layout.annotations].count("one bar only") == 2
+    assert sheet.layout.xaxis.tickvals == ("2010-01-04",)
 
 
 def test_what_is_empty_says_so():

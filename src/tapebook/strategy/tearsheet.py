@@ -27,6 +27,8 @@ HEADLINE = {
     "win_rate": "won",
 }
 HEIGHTS = {"equity": 0.34, "drawdown": 0.14, "rolling_sharpe": 0.14, "monthly_returns": 0.2, "trades": 0.18}
+GAP = 66
+"""Pixels between parts: two lines of dates and a title."""
 LEGEND = {"orientation": "v", "x": 0.01, "xanchor": "left", "y": 1.0, "yanchor": "top"}
 TITLES = {
     "equity": "Equity",
@@ -45,16 +47,16 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
     years = part.years(bt)
     heights = [HEIGHTS[name] for name in HEIGHTS]
     rows_of_months = 60 + 22 * years
-    total = 960 + rows_of_months
+    total = 1016 + rows_of_months
     heights[3] = rows_of_months / 900 * sum(heights[:3] + heights[4:])
     figure = make_subplots(
         rows=5,
         cols=1,
         row_heights=heights,
-        vertical_spacing=52 / total,
+        vertical_spacing=GAP / total,
         subplot_titles=[_title(n, bt) for n in HEIGHTS],
     )
-    figure.update_annotations(font_size=13, x=0, xanchor="left")
+    figure.update_annotations(font_size=13, x=0, xanchor="left", align="left")
     for row, (name, traces) in enumerate(_traces(bt, dark=dark).items(), start=1):
         for trace in traces:
             figure.add_trace(trace, row=row, col=1)
@@ -65,7 +67,12 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
         template=go.layout.Template(theme.template(dark=dark)),
         title={"text": headline(bt), "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
         height=total,
-        margin={"t": 222 if bt.same_close else 200, "l": 62, "r": 18, "b": 44},
+        margin={
+            "t": 200 + 44 * bt.same_close + 20 * (len(bt.trades) > part.MARKERS),
+            "l": 62,
+            "r": 18,
+            "b": 44,
+        },
         legend=LEGEND,
         hovermode="closest",
     )
@@ -98,7 +105,8 @@ def headline(bt: Backtest) -> str:
     symbols = ", ".join(bt.symbols[:4]) + (f" +{len(bt.symbols) - 4}" if len(bt.symbols) > 4 else "")
     shown = [f"{said} <b>{bt.metrics[name]}</b>" for name, said in HEADLINE.items()]
     span = " to ".join(f"{bt.equity.index[i]:%Y-%m-%d}" for i in (0, -1))
-    mark = f"<br><span style='font-size:13px'><b>⚠ {MARK}</b></span>" if bt.same_close else ""
+    warned = MARK.replace(": ", ":<br>")  # one line would be cut off on a phone
+    mark = f"<br><span style='font-size:13px'><b>⚠ {warned}</b></span>" if bt.same_close else ""
     costs = f"fees {bt.rules.fees:.2%}, slippage {bt.rules.slippage:.2%}"
     lines = [" · ".join(shown[i : i + 2]) for i in (0, 2, 4)]
     note = f"{span}, {bt.periods_per_year:,.0f} bars a year<br>{bt.rules.direction}; {costs}"
@@ -112,9 +120,9 @@ def headline(bt: Backtest) -> str:
 def _title(name: str, bt: Backtest) -> str:
     if name == "rolling_sharpe":
         return f"{TITLES[name]}, {part.window(bt):,} bars, annualised"
-    if name == "equity" and bt.benchmark is not None:
-        return f"{TITLES[name]} against {bt.benchmark.name}"
-    return TITLES[name]
+    against = f" against {bt.benchmark.name}" if bt.benchmark is not None else ""
+    unmarked = f"<br>{len(bt.trades):,} trades, too many to mark" if len(bt.trades) > part.MARKERS else ""
+    return f"{TITLES[name]}{against}{unmarked}" if name == "equity" else TITLES[name]
 
 
 def _traces(bt: Backtest, *, dark: bool) -> dict[str, list[Any]]:
@@ -145,9 +153,10 @@ def _axes(figure: go.Figure, name: str, bt: Backtest, row: int | None = None) ->
         figure.update_xaxes(tickformat=".0%", zeroline=True, **where)
         figure.update_yaxes(title="trades", **where)
     if name in ("equity", "drawdown", "rolling_sharpe"):
-        figure.update_xaxes(
-            range=part.stamps(pd.DatetimeIndex(bt.equity.index[[0, -1]]), bt.freq), type="date", **where
-        )
+        ends = part.stamps(pd.DatetimeIndex(bt.equity.index[[0, -1]]), bt.freq)
+        figure.update_xaxes(range=ends, type="date", **where)
+        if len(bt.equity) == 1:  # else plotly makes a span of milliseconds around it
+            figure.update_xaxes(autorange=True, tickvals=ends[:1], ticktext=ends[:1], **where)
     text = part.nothing(name, bt)
     if text:
         number = "" if row in (None, 1) else row

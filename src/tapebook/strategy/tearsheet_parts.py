@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 POINTS = 4_000
 """Points that a line keeps: the last of each stretch, and the extremes of the whole."""
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-MARKERS = 600
+MARKERS = 200
 """Trades that are marked on the equity line at most; beyond, marks would hide the line."""
 
 
@@ -32,6 +32,8 @@ def window(bt: Backtest) -> int:
 
 def nothing(name: str, bt: Backtest) -> str:
     """What to say in the place of an empty part; "" where there is something to see."""
+    if name in ("equity", "drawdown") and len(bt.equity) == 1:
+        return "one bar only"
     if name == "trades" and not (bt.trades["status"] == "closed").any():
         return "no closed trades"
     if name == "rolling_sharpe" and not np.isfinite(_sharpes(bt)).any():
