@@ -74,9 +74,7 @@ def main() -> None:
         ours(found, bars.between(end=bars.index[200]))  # loads and compiles
     plain(bars)
     peer, theirs = plain(bars)
-    print(
-        f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; seconds, warm, {len(theirs):,} combinations"
-    )
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; seconds, warm, {len(theirs):,} settings")
     print(f"  plain vectorbt, 6 figures           {peer:7.2f}")
     for name, found in (("library strategy (pandas)", library), ("the same in numpy", plain_numpy)):
         taken, table = ours(found, bars)

@@ -212,7 +212,7 @@ def test_parquet_of_other_types_is_read_as_text_or_refused(tmp_path):
 
 
 def test_a_thousand_files_are_listed_without_reading_them_whole(tmp_path, monkeypatch):
-    from tapebook.integration.sources import files_table
+    from tapebook.integration.sources.files import table as files_table
 
     for number in range(50):
         (tmp_path / f"S{number:02d}.csv").write_text(ROWS)

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from tapebook.integration.sources.base import Problem
-from tapebook.integration.sources.files_dates import joined, read_stamps
-from tapebook.integration.sources.files_headers import plain
-from tapebook.integration.sources.files_numbers import read_numbers
-from tapebook.integration.sources.files_table import Table
+from tapebook.integration.sources.files.dates import joined, read_stamps
+from tapebook.integration.sources.files.headers import plain
+from tapebook.integration.sources.files.numbers import read_numbers
+from tapebook.integration.sources.files.table import Table
 from tapebook.schema import FIELDS
 
 ACTIONS = {"split": 1.0, "dividend": 0.0}

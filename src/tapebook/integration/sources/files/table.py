@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from tapebook.errors import BadInput
-from tapebook.integration.sources.files_head import Head, find_head, split_line
-from tapebook.integration.sources.files_headers import Layout, listed, missing, recognise
-from tapebook.integration.sources.files_text import PARQUET, decode, read_bytes
+from tapebook.integration.sources.files.head import Head, find_head, split_line
+from tapebook.integration.sources.files.headers import Layout, listed, missing, recognise
+from tapebook.integration.sources.files.text import PARQUET, decode, read_bytes
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration.sources.base import Fetched, Instrument
-from tapebook.integration.sources.files_headers import checked_mapping
-from tapebook.integration.sources.files_options import known_calendar, known_zone, one_character
-from tapebook.integration.sources.files_paths import found_files, refuse_twins, stem
+from tapebook.integration.sources.files.headers import checked_mapping
+from tapebook.integration.sources.files.options import known_calendar, known_zone, one_character
+from tapebook.integration.sources.files.paths import found_files, refuse_twins, stem
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from tapebook.integration.sources.files_rows import Rows
+    from tapebook.integration.sources.files.rows import Rows
 
 
 class Files:
@@ -100,7 +100,7 @@ class Files:
         UnknownName
             If no file holds the symbol.
         """
-        from tapebook.integration.sources.files_fetch import answer, together
+        from tapebook.integration.sources.files.fetch import answer, together
 
         if symbol not in self._owners:
             raise UnknownName("symbol", symbol, self._owners, f"Files are read from {self.path}.")
@@ -133,7 +133,7 @@ class Files:
 
     def _symbols_in(self, file: Path) -> list[str]:
         """Return a file's symbols; one that cannot be read has its stem and is complained of when fetched."""
-        from tapebook.integration.sources.files_table import head_of
+        from tapebook.integration.sources.files.table import head_of
 
         named = [self.symbol or stem(file)]
         try:
@@ -152,14 +152,14 @@ class Files:
         return rows.symbols
 
     def _rows(self, file: Path) -> Rows:
-        from tapebook.integration.sources.files_rows import read_rows
-        from tapebook.integration.sources.files_table import read_table
+        from tapebook.integration.sources.files.rows import read_rows
+        from tapebook.integration.sources.files.table import read_table
 
         return read_rows(read_table(file, self.columns, self.delimiter), file, self.dayfirst)
 
     def _many(self) -> tuple[list[Rows], dict[str, pl.DataFrame]]:
         """Return the files of many symbols, and their rows by symbol."""
-        from tapebook.integration.sources.files_fetch import together
+        from tapebook.integration.sources.files.fetch import together
 
         with self._lock:
             if self._long is None:

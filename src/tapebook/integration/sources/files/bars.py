@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from tapebook.errors import BadInput
-from tapebook.integration.sources.files_clock import to_utc
-from tapebook.integration.sources.files_rows import ACTIONS, VALUES
+from tapebook.integration.sources.files.clock import to_utc
+from tapebook.integration.sources.files.rows import ACTIONS, VALUES
 from tapebook.schema import Frequency
 
 _DAY = 86_400

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tapebook.errors import BadInput
-from tapebook.integration.sources.files_headers import Layout, listed, missing, recognise
-from tapebook.integration.sources.files_numbers import all_numbers
+from tapebook.integration.sources.files.headers import Layout, listed, missing, recognise
+from tapebook.integration.sources.files.numbers import all_numbers
 
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?$|(19|20)\d{6}([ T]\d.*)?$|\d{10}$|\d{13}$|\d{16}$|\d{19}$"

@@ -8,8 +8,8 @@ from datetime import datetime
 import polars as pl
 
 from tapebook.integration.sources.base import Problem
-from tapebook.integration.sources.files_bars import actions_of, check_length, stamped, without_repeats
-from tapebook.integration.sources.files_rows import Rows
+from tapebook.integration.sources.files.bars import actions_of, check_length, stamped, without_repeats
+from tapebook.integration.sources.files.rows import Rows
 from tapebook.schema import FIELDS, Frequency
 
 _REPEATED = "another bar of the same time, {where}, has other values; that one is kept"

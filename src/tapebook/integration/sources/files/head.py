@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 
 from tapebook.errors import BadInput, BadParameter, TapebookError
-from tapebook.integration.sources.files_headerless import guess, looks_like_rows
-from tapebook.integration.sources.files_headers import Layout, listed, missing, recognise
+from tapebook.integration.sources.files.headerless import guess, looks_like_rows
+from tapebook.integration.sources.files.headers import Layout, listed, missing, recognise
 
 DELIMITERS = (",", ";", "\t", "|")
 _SEARCHED = 30  # lines from the top among which the headers are looked for
