@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tapebook.runs import Run
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.causality import Causality
     from tapebook.strategy.sweep import Sweep
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
@@ -317,6 +318,39 @@ class Desk:
                 resume=resume,
                 progress=report,
             )
+
+    def check(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        cuts: int = 20,
+        **params: Any,
+    ) -> Causality:
+        """Look for decisions that use later bars, by taking those away and replacing them.
+
+        Parameters
+        ----------
+        strategy, bars
+            As for `backtest`; nothing is traded.
+        cuts : int
+            Random bars after which the future is altered, besides those with a signal.
+        params
+            The strategy's parameters.
+
+        Returns
+        -------
+        Causality
+            The verdict, the first bar, symbol and field that leaked, and what was not looked at.
+        """
+        from tapebook.data.panel import Bars
+        from tapebook.strategy.lookahead import check
+
+        found = self.strategy(strategy)
+        params = found.check(params)
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
+        with progress(f"checking {found.name}") as report:
+            return check(found, panel, params=params, cuts=cuts, progress=report)
 
     def _benchmark(self, benchmark: str | pd.Series | None, bars: Bars) -> pd.Series | str | None:
         if not isinstance(benchmark, str) or benchmark in bars.symbols:

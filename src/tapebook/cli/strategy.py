@@ -167,6 +167,41 @@ def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool,
     show(ranked, False)
 
 
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
+@click.argument("name", metavar="STRATEGY")
+@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUE]…", type=click.UNPROCESSED)
+@click.option("--start", help="First day or time, UTC, included.")
+@click.option("--end", help="Last day or time, UTC, included.")
+@click.option("--freq", default="1d", show_default=True)
+@click.option("--adjust", type=click.Choice(["splits", "total", "none"]), default="splits", show_default=True)
+@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@click.option("--cuts", default=20, show_default=True, help="Random bars to cut at, besides the signals.")
+@as_json
+def check(name: str, words: tuple[str, ...], cuts: int, adjust: str, json_: bool, **span: Any) -> None:
+    """Check whether STRATEGY uses the future: its decisions on past bars of SYMBOLs, without later ones.
+
+    Says the first bar, symbol and field that leaked, how many signals were tried, and how many bars of
+    history a decision needs. Exit code 0 only if nothing leaked; 1 if something did, or nothing could
+    be checked.
+
+    \b
+    tapebook check sma_cross AAPL --fast 10 --slow 50
+    tapebook check ideas/trend.py:calm_trend AAPL,MSFT --cuts 50
+    """
+    from tapebook.strategy import registry
+
+    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    found = registry.get(name)
+    params = found.parse(_options(words[first:]))
+    with open_desk() as desk:
+        symbols = ",".join(words[:first]) or None
+        bars = desk.bars(symbols, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
+        told = desk.check(found, bars, cuts=cuts, **params)
+    click.echo(dump(told.record()) if json_ else str(told))
+    if not told:
+        click.get_current_context().exit(1)
+
+
 @click.group()
 def results() -> None:
     """See and keep stored backtests."""
@@ -208,4 +243,4 @@ def results_delete(ids: tuple[str, ...], yes: bool) -> None:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
 
 
-COMMANDS = [strategy, backtest, sweep, results]
+COMMANDS = [strategy, backtest, check, sweep, results]

@@ -105,7 +105,7 @@ class _Check:
 
     def run(self, cuts: int) -> Causality:
         signals = deciding(self.whole)
-        if not self._steady(self.bars, self.whole):
+        if not self._steady():
             return self._unchecked(_UNSTEADY, len(signals))
         if not len(signals):
             return self._unchecked("there is nothing to check: it never decided anything")
@@ -123,23 +123,21 @@ class _Check:
         for done, cut in enumerate(order.tolist()):
             self.report(done, total, f"the future of {self.bars.index[cut].date()}")
             leak = self._cut(cut)
-            if leak is not None and not self.leaks and not self._steady(self.bars, self.whole):
+            if leak is not None and not self.leaks and not all(self._steady() for _ in range(3)):
                 return self._unchecked(_UNSTEADY, len(signals))
             self.leaks += [leak] if leak else []
             if len(self.leaks) >= ENOUGH:
                 break
-        checked = len(self.tried & set(spots.tolist()))
-        reasons = [*self._unseen(len(signals), spots, signals[-1:]), *self._caveats()]
+        checked, random = (len(self.tried & set(rows.tolist())) for rows in (spots, drawn))
+        reasons = [*self._unseen(signals, spots), *self._caveats()]
         memory = Memory() if self.leaks else self._memory(len(order), total)
         if memory.reason:
             reasons.append(memory.reason)
-        ok = None if not self.tried else True
-        if ok is None:
-            reasons.insert(0, "no cut could be tried")
+        if not checked and not self.leaks:
+            reasons.insert(0, "none of its signals could be tried")
         return Causality(
-            self.strategy.name, len(self.bars), False if self.leaks else ok,
-            tuple(sorted(self.leaks, key=lambda leak: leak.ts)), len(signals), checked,
-            len(self.tried & set(drawn.tolist())), memory.bars, memory.recursive,
+            self.strategy.name, len(self.bars), False if self.leaks else (True if checked else None),
+            _once(self.leaks), len(signals), checked, random, memory.bars, memory.recursive,
             memory.first if memory.recursive else None, tuple(reasons),
         )  # fmt: skip
 
@@ -189,8 +187,8 @@ class _Check:
     def _changed(self, cut: int, other: Decided) -> Place | None:
         return first(differences(self.whole, other, slice(0, cut + 1)))
 
-    def _steady(self, bars: Bars, decided: Decided) -> bool:
-        return first(differences(decided, self._decide(bars))) is None
+    def _steady(self) -> bool:
+        return first(differences(self.whole, self._decide(self.bars))) is None
 
     def _leak(self, cut: int, place: Place, kind: str, other: Decided) -> Leak:
         row, part, column = place
@@ -213,13 +211,13 @@ class _Check:
 
     # ---- what was not looked at
 
-    def _unseen(self, signals: int, spots: np.ndarray, final: np.ndarray) -> list[str]:
+    def _unseen(self, signals: np.ndarray, spots: np.ndarray) -> list[str]:
         said = []
-        at_end = int(final[0] == len(self.bars) - 1)
+        at_end = int(signals[-1] == len(self.bars) - 1)
         if at_end:
             said.append("1 signal was never checked because it is on the last bar: nothing follows it")
-        if beyond := signals - at_end - len(spots):
-            said.append(f"{beyond:,} signals were never checked because {SIGNALS} at most are, chosen evenly")
+        if beyond := len(signals) - at_end - len(spots):
+            said.append(f"{beyond:,} signals were never checked because at most {SIGNALS} are, chosen evenly")
         if len(self.leaks) >= ENOUGH:
             said.append(f"the check stopped after {ENOUGH} leaking cuts")
         failed = sorted(self.failures)
@@ -237,3 +235,11 @@ class _Check:
         if empty:
             said.append(f"nothing can be said of {', '.join(empty)}: these bars have no values there")
         return said
+
+
+def _once(leaks: list[Leak]) -> tuple[Leak, ...]:
+    """Each decision once, by the first cut that showed it; the earliest decision first."""
+    found: dict[tuple[Any, str, str], Leak] = {}
+    for leak in leaks:
+        found.setdefault((leak.ts, leak.symbol, leak.part), leak)
+    return tuple(sorted(found.values(), key=lambda leak: leak.ts))

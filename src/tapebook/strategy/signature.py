@@ -15,7 +15,7 @@ from tapebook.strategy.parameters import KINDS, Choices, Parameter, Range
 _TAKEN = (
     "cash fees fixed_fee slippage size sizing direction execution stop_loss take_profit trailing_stop "
     "fractional lot shared_cash volatility_bars benchmark bars asof note save rules start end freq adjust "
-    "strategy symbols json no_save self"
+    "strategy symbols json no_save cuts self"
 )
 TAKEN = frozenset(_TAKEN.split())  # noqa: SIM905 (a list of thirty strings is harder to read)
 """Names that `Rules`, `Desk.backtest` and the command line use themselves."""

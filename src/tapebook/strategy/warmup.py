@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tapebook.strategy.altered import Decided, differences, first, started, value
+from tapebook.strategy.altered import Decided, differences, first, jittered, started, value
 from tapebook.strategy.causality import Leak
 
 if TYPE_CHECKING:
@@ -49,13 +49,15 @@ def warm_up(
     The largest number seen over the starts tried, so at least the true one less the longest stretch
     between two signals. All of history counts when decisions differ for more than half of what is
     left, and for much longer from some starts than from others: an average since the first bar, a
-    count of bars. A window too long for these bars looks the same.
+    count of bars. A window too long for these bars looks the same. Decisions that rounding alone
+    turns are left out: a running mean's last digit depends on where it started.
     """
+    ties = _ties(run, whole, bars)
     tried, failed = [], ""
     for done, row in enumerate(starts(len(bars))):
         report(done, f"history from {bars.index[row].date()} on")
         try:
-            tried.append(_start(run, whole, bars, row))
+            tried.append(_start(run, whole, bars, row, ties))
         except Exception as error:
             failed = f"{type(error).__name__}: {error}"
     if not tried:
@@ -63,9 +65,25 @@ def warm_up(
     return _memory(tried, len(bars))
 
 
-def _start(run: Callable[[Bars], Decided], whole: Decided, bars: Bars, row: int) -> _Start:
+def _ties(run: Callable[[Bars], Decided], whole: Decided, bars: Bars) -> dict[str, np.ndarray]:
+    """Decisions that a last digit turns, by part."""
+    found: dict[str, np.ndarray] = {}
+    for seed, sign in ((0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)):
+        try:
+            turned = differences(whole, run(jittered(bars, seed, sign)))
+        except Exception:
+            continue  # without it a tie may lengthen the warm-up; that is all
+        for part, block in turned.items():
+            found[part] = block | found[part] if part in found else block
+    return found
+
+
+def _start(
+    run: Callable[[Bars], Decided], whole: Decided, bars: Bars, row: int, ties: dict[str, np.ndarray]
+) -> _Start:
     later = run(started(bars, row))
     found = differences(whole, later, slice(row, None))
+    found = {part: block & ~ties[part][row:] if part in ties else block for part, block in found.items()}
     changed = np.flatnonzero(np.any([block.any(axis=1) for block in found.values()], axis=0))
     if not len(changed):
         return _Start(row, 0, None)
