@@ -102,6 +102,17 @@ def test_a_control_changes_the_chart(page, address):
     page.get_by_text("snapshot 3").wait_for()
 
 
+@pytest.mark.parametrize(
+    "page", [{"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}], indirect=True
+)
+def test_the_gallery_fits_a_phone(page, address):
+    page.goto(f"{address}gallery.ipynb")
+    page.locator(".spark polyline").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 392
+    table = page.locator(".tb .scroll").first
+    assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), "nothing to be scrolled sideways"
+
+
 def test_a_run_that_is_not_there_is_a_sentence(page, address):
     page.goto(f"{address}run.ipynb?run=nothing")
     page.get_by_text("There is no report").wait_for()

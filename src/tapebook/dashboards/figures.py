@@ -71,6 +71,8 @@ def widget(figure: dict[str, Any]) -> go.FigureWidget:
         made = kind(go.Figure(figure, skip_invalid=True))
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"plotly cannot draw it: {error}") from error
+    if len(made.data) != len(figure["data"]):
+        raise ValueError("plotly does not know the kind of every trace in it")
     made.update_layout(autosize=True)
     return made
 
