@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from test_simulate_naive import case
 
+from cases import case
 from tapebook.strategy import column as c
 from tapebook.strategy.figures import figures
 from tapebook.strategy.rules import Rules

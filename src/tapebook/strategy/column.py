@@ -152,7 +152,8 @@ def column(
     for t in range(T):
         c = close[t]
         here = c == c
-        for phase in range(2):
+        quiet = waiting < 0 and not stops and not same_close  # nothing can be traded in this bar
+        for phase in range(0 if quiet else 2):
             # phase 0: what waited is carried out at the open, or stops are checked; phase 1: same close
             if phase == 1:
                 if not same_close:
@@ -236,6 +237,9 @@ def column(
             mark = c
         if flags[t] != 0 and not same_close:
             waiting = t
+        if quiet and held == 0.0:
+            returns[t] = 0.0
+            continue
         equity = cash + held * mark
         returns[t] = (equity - before) / before
         before = equity

@@ -109,14 +109,11 @@ def _prices(bars: Bars) -> list[np.ndarray]:
 def _flags(signals: Signals, side: Direction) -> np.ndarray:
     """Decisions as bits, uint8, shape (N, T); what contradicts itself within a row is left out."""
     enter, leave = _truth(signals.entries), _truth(signals.exits)
+    if signals.short_entries is None and signals.short_exits is None:
+        return plain_flags(enter, leave, side)
     none = np.zeros_like(enter)
-    spoken = signals.short_entries is not None or signals.short_exits is not None
-    if spoken:
-        short = none if signals.short_entries is None else _truth(signals.short_entries)
-        cover = none if signals.short_exits is None else _truth(signals.short_exits)
-    else:
-        short, cover = leave, (enter if side == "short" else none)
-        leave = none if side == "both" else leave
+    short = none if signals.short_entries is None else _truth(signals.short_entries)
+    cover = none if signals.short_exits is None else _truth(signals.short_exits)
     if side == "long":
         short = cover = none
     if side == "short":
@@ -129,6 +126,19 @@ def _flags(signals: Signals, side: Direction) -> np.ndarray:
     enter, short = enter & ~both, short & ~both
     bits: np.ndarray = enter * LONG + leave * LONG_OUT + short * SHORT + cover * SHORT_OUT
     return np.ascontiguousarray(bits.T.astype(np.uint8))
+
+
+PLAIN = {"long": (LONG, LONG_OUT), "short": (SHORT_OUT, SHORT), "both": (LONG, SHORT)}
+"""What an entry and an exit mean where nothing is said of shorts."""
+
+
+def plain_flags(enter: np.ndarray, leave: np.ndarray, side: Direction) -> np.ndarray:
+    """The same of entries and exits alone, shape (T, N): both at once cancel."""
+    one, other = PLAIN[side]
+    bits = enter.view(np.uint8) * np.uint8(one)
+    bits += leave.view(np.uint8) * np.uint8(other)
+    bits[bits == one + other] = 0
+    return np.ascontiguousarray(bits.T)
 
 
 def _truth(frame: pd.DataFrame) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from tapebook.data.calendar import periods_per_year
 from tapebook.errors import BadParameter
 from tapebook.strategy import simulate as s
+from tapebook.strategy.answer import validated
 from tapebook.strategy.memory import remembered
 from tapebook.strategy.rules import divided
 from tapebook.strategy.signals import Signals
@@ -33,21 +34,30 @@ def figures_of(
     params, ruled = divided(found.name, found.parameters, settings)
     rules = rules.changed(**ruled) if ruled else rules
     try:
-        decision = found(bars, **params)
+        said = found.function(bars, **found.check(params))
     except BadParameter:  # such as fast not below slow
         return None
     year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    if alone and _plain_arrays(said, bars):
+        return _columns(bars, s.plain_flags(*said, rules.direction or "long"), rules, year)
+    decision = validated(found.name, said, bars)
     if alone and isinstance(decision, Signals):
-        return _columns(bars, decision, rules, year)
+        return _columns(bars, s._flags(decision, s.direction(decision, rules)), rules, year)
     return _accounts(bars, decision, rules.changed(shared_cash=not alone), year)
 
 
-def _columns(bars: Bars, signals: Signals, rules: Rules, year: float) -> np.ndarray:
-    """Signals of symbols that trade alone: straight from decisions to figures."""
+def _plain_arrays(said: Any, bars: Bars) -> bool:
+    """Whether a strategy answered entries and exits as two arrays: no frames need be made."""
+    if not (isinstance(said, tuple) and len(said) == 2):
+        return False
+    return all(isinstance(a, np.ndarray) and a.dtype == bool and a.shape == bars.shape for a in said)
+
+
+def _columns(bars: Bars, flags: np.ndarray, rules: Rules, year: float) -> np.ndarray:
+    """Signals of symbols that trade alone, as bits (N, T): straight from decisions to figures."""
     from tapebook.strategy.column import FIGURES, column
 
     prices = _prices_of(bars)
-    flags = s._flags(signals, s.direction(signals, rules))
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
         risk = s.volatility(prices[3], rules.volatility_bars, year)
