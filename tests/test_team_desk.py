@@ -1,0 +1,23 @@
+"""A desk on PostgreSQL does the same, end to end."""
+
+from tapebook import Desk
+
+
+def test_the_whole_desk_on_postgres(postgres_url, tmp_path):
+    (tmp_path / "tapebook.toml").write_text(f'database = "{postgres_url}"\n')
+    with Desk.open(tmp_path) as desk:
+        done = desk.ingest("sample", ["AAPL", "IBM"])
+        assert not done.failed
+        bt = desk.backtest("sma_cross", ["AAPL", "IBM"], fast=5, slow=40)
+        assert desk.load(bt.id).metrics.to_json() == bt.metrics.to_json()
+        run = desk.run("backtest", strategy="sma_cross", symbols="AAPL", params="fast=5 slow=40")
+        again = desk.rerun(run.id)
+        assert again.metrics == run.metrics
+        assert again.manifest["snapshot"] == run.manifest["snapshot"] == done.snapshot
+        assert set(desk.runs()["id"]) == {run.id, again.id}
+        assert desk.diff_runs(run.id, again.id)["same"].all()
+        assert not list((tmp_path / "data").glob("*.sqlite*")), "everything is in the database"
+        desk.delete("IBM")
+        assert list(desk.symbols()["symbol"]) == ["AAPL"]
+        desk.compact()
+        assert desk.bars("IBM", asof=run.manifest["snapshot"]).symbols == ("IBM",), "a run names this snapshot"
