@@ -217,6 +217,17 @@ def test_tables_have_pages(config):
     assert texts(shown) != before
 
 
+def test_a_table_begins_with_what_a_row_is_about(config):
+    import pandas as pd
+
+    table = config.reports / "one" / "tables" / "coverage.parquet"
+    pd.DataFrame({"bars": [7]}, index=pd.Index(["AAPL"], name="symbol")).to_parquet(table)
+    text = texts(run_page(config, "one"))
+    assert text.index("<th>symbol</th>") < text.index("bars</th>")
+    table.rename(table.with_name("metrics.parquet"))
+    assert "bars</th>" not in texts(run_page(config, "one")), "the metrics are shown once"
+
+
 def test_typed_arrays_are_read(tmp_path):
     import numpy as np
     import plotly.graph_objects as go

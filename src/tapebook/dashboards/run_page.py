@@ -40,7 +40,8 @@ def run_page(config: Config, id: str | None = None) -> ipywidgets.Widget:
     pieces: list[Any] = [w.HTML(look.style() + _head(record))]
     pieces += [_charts(record)] if record.names("figures") else []
     pieces += [w.HTML(_metrics(record))] if record.metrics else []
-    for name in record.names("tables"):
+    shown = {"metrics"} if record.metrics else set()  # with their conventions, just above
+    for name in sorted(set(record.names("tables")) - shown):
         path = record.folder / "tables" / f"{name}.parquet"
         pieces += [w.HTML(look.page(f"<h2>{look.words(name)}</h2>")), table_view(path)]
     pieces.append(w.HTML(_provenance(record)))

@@ -44,13 +44,23 @@ def table_view(path: Path) -> ipywidgets.Widget:
 
 def _page(rows: Any, page: int) -> str:
     part = rows.slice(page * ROWS, ROWS)
-    names = [name for name in part.column_names if not name.startswith("__index")]
+    names = _order(part.schema)
     columns = [_values(part.column(name)) for name in names]
     numeric = [
         i for i, column in enumerate(columns) if all(isinstance(v, (int, float, type(None))) for v in column)
     ]
     cells = ([escape(_shown(v)) for v in row] for row in zip(*columns, strict=True))
     return look.page(look.table([name.replace("_", " ") for name in names], cells, numeric=numeric))
+
+
+def _order(schema: Any) -> list[str]:
+    """Names of the columns, what a row is about (pandas' index, which Parquet puts last) first."""
+    try:
+        index = (schema.pandas_metadata or {}).get("index_columns", [])
+    except (ValueError, AttributeError):  # written by something else than pandas
+        index = []
+    named = [name for name in schema.names if not name.startswith("__index")]
+    return sorted(named, key=lambda name: name not in index)
 
 
 def _values(column: Any) -> list[Any]:
