@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.expectancy import Expectancy
     from tapebook.strategy.metrics import Metrics
     from tapebook.strategy.simulate import Simulation
 
@@ -101,6 +102,18 @@ class Backtest:
         from tapebook.strategy.tearsheet import tearsheet
 
         return tearsheet(self, dark=dark)
+
+    def expectancy(self, **options: Any) -> Expectancy:
+        """What a trade and a bar make, with the interval of each: `tapebook.strategy.expectancy`."""
+        from tapebook.strategy.expectancy import expectancy
+
+        return expectancy(self, **options)
+
+    def luck(self, *, trials: int | None = None) -> Metrics:
+        """Probability that the Sharpe ratio is not luck, given how many `trials` were made."""
+        from tapebook.strategy.luck import luck
+
+        return luck(self, trials=trials)
 
     def named(self, id: str, created: str) -> Backtest:
         """Return the same result under an id, with the time at which it was made."""

@@ -1,0 +1,111 @@
+"""What closed trades say of a strategy: expectancy, payoff, profit factor, Kelly's fraction, win rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from tapebook.strategy import odds
+from tapebook.strategy.estimates import (
+    MIN_TRADES,
+    Estimate,
+    Unit,
+    absent,
+    drawing,
+    initial_risk,
+    positive,
+)
+from tapebook.strategy.resampling import block_length, drawn_rows, interval
+
+if TYPE_CHECKING:
+    from tapebook.strategy.backtest import Backtest
+
+
+class _Figure(NamedTuple):
+    """How a figure is computed of tables of trades (draws, n), one number a draw."""
+
+    unit: Unit
+    what: str
+    of: Callable[[np.ndarray], np.ndarray]
+
+
+def of_trades(bt: Backtest, draws: int, seed: int, confidence: float) -> dict[str, Estimate]:
+    """Estimates of closed trades, drawn in the order in which they closed."""
+    closed = bt.trades[bt.trades["status"] == "closed"].sort_values("exit_ts", kind="stable")
+    pnl, share = (closed[name].to_numpy(dtype=float) for name in ("pnl", "return"))
+    mean_risk, risks, by = initial_risk(bt, closed)
+    multiples = pnl / risks if mean_risk > 0.0 else np.full(len(pnl), np.nan)
+    n, block = len(pnl), block_length(pnl)
+    figures = _figures(pnl, share, multiples, by)
+    drawn: dict[str, np.ndarray] = {}
+    if n >= MIN_TRADES:
+        parts = [{k: f.of(rows) for k, f in figures.items()} for rows in drawn_rows(n, draws, block, seed)]
+        drawn = {name: np.concatenate([part[name] for part in parts]) for name in figures}
+    said = f"{n:,} closed trades, after costs"
+    found = {"trades": Estimate(n, np.nan, np.nan, "count", "closed: from flat to flat of one symbol")}
+    for name, figure in figures.items():
+        value = float(figure.of(np.arange(n)[None, :])[0]) if n else np.nan
+        found[name] = _estimate(figure, value, n, said)
+        if name in drawn and np.isfinite(value):
+            low, high = interval(drawn[name], confidence, n / block)
+            found[name] = found[name].between(
+                low, high, f"{confidence:.0%} interval, {drawing(block, 'trades')}"
+            )
+    found["win_rate"] = _win_rate(int((pnl > 0.0).sum()), n, confidence, said)
+    found["probability_positive"] = positive(drawn.get("expectancy"), said, "trades", MIN_TRADES)
+    return found
+
+
+def _figures(pnl: np.ndarray, share: np.ndarray, multiples: np.ndarray, by: str) -> dict[str, _Figure]:
+    best = "share of equity in one trade at a time with the highest mean log growth, at most 1 / worst loss"
+    return {
+        "expectancy": _Figure("money", "mean profit a trade", lambda rows: pnl[rows].mean(axis=1)),
+        "expectancy_share": _Figure(
+            "share", "mean return on entry value", lambda rows: share[rows].mean(axis=1)
+        ),
+        "expectancy_r": _Figure("R", f"mean profit, R is {by}", lambda rows: multiples[rows].mean(axis=1)),
+        "payoff": _Figure("ratio", "mean win over mean loss", lambda rows: _payoff(pnl[rows])),
+        "profit_factor": _Figure("ratio", "sum of wins over sum of losses", lambda rows: _factor(pnl[rows])),
+        "kelly": _Figure("share", best, lambda rows: _kelly(share, rows)),
+    }
+
+
+def _estimate(figure: _Figure, value: float, n: int, said: str) -> Estimate:
+    """Return the value alone, or why there is none."""
+    if n == 0:
+        return absent(figure.unit, f"no closed trade, {MIN_TRADES} are needed")
+    if not np.isfinite(value):
+        return absent(figure.unit, f"no losing or no winning trade to measure by, {said}")
+    convention = f"{figure.what}, {said}"
+    if n < MIN_TRADES:
+        convention += f"; no interval: {MIN_TRADES} closed trades are needed, there are {n}"
+    return Estimate(value, np.nan, np.nan, figure.unit, convention)
+
+
+def _payoff(pnl: np.ndarray) -> np.ndarray:
+    """NaN without a win, infinite without a loss."""
+    wins, losses = (pnl > 0.0).sum(axis=1), (pnl < 0.0).sum(axis=1)
+    ratio = np.full(len(pnl), np.nan)
+    np.divide(_factor(pnl) * np.maximum(losses, 1), wins, out=ratio, where=wins > 0)
+    return ratio
+
+
+def _factor(pnl: np.ndarray) -> np.ndarray:
+    """Infinite without a loss: an end of an interval, never a value. NaN where nothing was won or lost."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        answer: np.ndarray = np.maximum(pnl, 0.0).sum(axis=1) / np.maximum(-pnl, 0.0).sum(axis=1)
+    return answer
+
+
+def _kelly(share: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    worst = float(share.min())
+    return odds.kelly(share[rows], worst) if worst < 0.0 else np.full(len(rows), np.nan)
+
+
+def _win_rate(wins: int, n: int, confidence: float, said: str) -> Estimate:
+    if n == 0:
+        return absent("share", "no closed trade, 1 is needed")
+    low, high = odds.wilson(wins, n, confidence)
+    return Estimate(wins / n, low, high, "share", f"above 0, {said}; Wilson's {confidence:.0%} interval")
