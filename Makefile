@@ -36,7 +36,7 @@ test: .venv/all lint  ## every check and every test
 	@$(BIN)/python -m pytest -m slow -q
 
 lab: .venv/core  ## JupyterLab on notebooks/
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/jupyter lab --notebook-dir=notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)
 
 dashboards: .venv/core  ## the dashboards, in a browser
 	@$(RUN) dashboards
