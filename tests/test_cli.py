@@ -87,6 +87,10 @@ def test_backtest_prints_figures_and_keeps_them(cli):
     assert record["rules"]["fees"] == 0.002
     shown = json.loads(cli("results", "show", record["id"], "--json").stdout)
     assert shown["metrics"] == record["metrics"]
+    odds = json.loads(cli("results", "odds", record["id"], "--trials", "20", "--json").stdout)
+    assert odds["expectancy"]["trades"]["value"] == shown["metrics"]["trades"]["value"]
+    assert odds["luck"]["deflated_sharpe"]["value"] < odds["luck"]["probabilistic_sharpe"]["value"]
+    assert "Wilson's 95% interval" in cli("results", "odds", record["id"]).stdout
     assert record["id"] in cli("results", "list").stdout
     cli("results", "delete", record["id"], "--yes")
     assert record["id"] not in cli("results", "list").stdout

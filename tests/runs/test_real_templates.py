@@ -22,7 +22,7 @@ def test_the_backtest_report_and_its_rerun_on_changed_data(sample_desk):
     params = "fast=20 slow=100"
     run = sample_desk.run("backtest", symbols=["AAPL"], params=params, start="2005", benchmark="SP500")
     assert run.manifest["title"] == "sma_cross on AAPL"
-    assert {"coverage", "metrics", "trades"} <= set(run.tables)
+    assert {"coverage", "metrics", "trades", "expectancy"} <= set(run.tables)
     assert list(run.figures) == ["tearsheet"]
     (id,) = run.manifest["results"]
     stored = sample_desk.load(id)
@@ -35,6 +35,7 @@ def test_the_backtest_report_and_its_rerun_on_changed_data(sample_desk):
     assert again.equity.equals(stored.equity)
     page = run.html.read_text()
     assert "What it says" in page
+    assert "The true Sharpe ratio is above 0 with a probability of" in page
     assert "were behind by" in page or "were ahead by" in page
 
     assert sample_desk.same_run(

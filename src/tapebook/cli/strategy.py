@@ -1,4 +1,4 @@
-"""Strategy verbs: `strategy list|show`, `backtest`, `results list|show|delete`."""
+"""Strategy verbs: `strategy list|show`, `backtest`, `results list|show|odds|delete`."""
 
 from __future__ import annotations
 
@@ -232,6 +232,30 @@ def results_show(id: str, json_: bool) -> None:
     else:
         click.echo(repr(result))
         show(result.metrics.frame()[["shown", "convention"]], False)
+
+
+@results.command("odds")
+@click.argument("id")
+@click.option("--trials", type=click.IntRange(min=1), help="How many were tried, the discarded included.")
+@click.option("--draws", type=click.IntRange(min=100), default=2000, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@as_json
+def results_odds(id: str, trials: int | None, draws: int, seed: int, json_: bool) -> None:
+    """Show what a stored backtest can be expected to make, and how likely it is to be luck.
+
+    \b
+    tapebook results odds ID --trials 200
+    """
+    with open_desk() as desk:
+        result = desk.load(id)
+    expected, luck = result.expectancy(draws=draws, seed=seed), result.luck(trials=trials)
+    if json_:
+        click.echo(dump({"expectancy": expected.to_json(), "luck": luck.to_json()}))
+        return
+    click.echo(repr(result))
+    show(expected.frame()[["shown", "convention"]], False)
+    click.echo()
+    show(luck.frame()[["shown", "convention"]], False)
 
 
 @results.command("delete")
