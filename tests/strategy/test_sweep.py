@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from tapebook.data.panel import Bars
-from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.strategy import registry
 from tapebook.strategy.column import FIGURES
+from tapebook.strategy.compiled import COVER, ENTER, LEAVE, SHORT, compiled
 from tapebook.strategy.condition import condition
 from tapebook.strategy.memory import Memory, remembered, remembering
 from tapebook.strategy.rules import Rules
@@ -226,3 +227,58 @@ def test_an_indicator_is_computed_once_and_its_answer_is_ones_own():
         for window in (1, 2, 3, 1):
             slow(frame, window)
     assert asked[3:] == [1, 2, 3, 1]
+
+
+@compiled(fast=(10, 1, 500, "bars"), slow=(50, 2, 1000, "bars"), family="trend")
+def cross(open, high, low, close, volume, p, flags):
+    """Dual moving average, compiled."""
+    fast, slow = int(p[0]), int(p[1])
+    one, other, before = 0.0, 0.0, np.nan
+    for t in range(close.shape[0]):
+        one += close[t] - (close[t - fast] if t >= fast else 0.0)
+        other += close[t] - (close[t - slow] if t >= slow else 0.0)
+        if t >= max(fast, slow) - 1:
+            gap = one / fast - other / slow
+            if gap > 0 and before <= 0:
+                flags[t] = ENTER
+            if gap < 0 and before >= 0:
+                flags[t] = LEAVE
+            before = gap
+
+
+@compiled(days=5, shorts=True)
+def swing(open, high, low, close, volume, p, flags):
+    """Follow the last days, both ways."""
+    n = int(p[0])
+    for t in range(n, close.shape[0]):
+        up = close[t] > close[t - n]
+        was = close[t - 1] > close[t - 1 - n] if t > n else not up
+        if up != was:
+            flags[t] = ENTER + COVER if up else LEAVE + SHORT
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, {"stop_loss": [None, 0.05]}, {"direction": ["long", "short", "both"]}], ids=str
+)
+def test_a_compiled_strategy_equals_its_backtests(extra):
+    check(sweep(cross, market(N=1), {"fast": [3, 4, 5], "slow": [12, 20], **extra}))
+    check(sweep(cross, market(N=3), {"fast": [3, 4, 5], "slow": [12, 20], **extra}, alone=True))
+    check(sweep(swing, market(N=1), {"days": [2, 3, 5, 8], "size": [0.4, 0.9], **extra}))
+
+
+def test_a_compiled_strategy_is_like_any_other():
+    bars = market(N=2)
+    library = sweep(CROSS, bars, {"fast": [3, 5], "slow": [12, 20]}, alone=True).table
+    mine = sweep(cross, bars, {"fast": [3, 5], "slow": [12, 20]}, alone=True).table
+    pd.testing.assert_frame_equal(mine, library, rtol=1e-9)
+    check(sweep(cross, bars, {"fast": [3, 4], "slow": [12, 20]}), rows=3)
+    assert cross(bars, fast=3, slow=9).entries.to_numpy().any()
+    assert "fast = 10: a whole number from 1 to 500 (bars)" in repr(cross)
+    with pytest.raises(BadParameter, match="'fast' is 0"):
+        cross(bars, fast=0)
+    with pytest.raises(BadInput, match="is taken"):
+        compiled(fees=1.0)(lambda: None)
+    holes = bars.close.copy()
+    holes.iloc[50:60, 0] = np.nan
+    gaps = Bars.from_frames(close=holes, calendars="XNYS")
+    check(sweep(cross, gaps, {"fast": [3, 4, 5], "slow": [12, 20]}, alone=True), rows=3)

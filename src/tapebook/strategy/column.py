@@ -89,24 +89,30 @@ def _wanted(side, q, cash, risk, rules, sizing):
 
 
 @njit(cache=True, nogil=True)
-def _write(
-    out, returns, equity, cash, deepest, year, exposed, n_orders, fees, slipped, n_trades, still_open, n_wins,
-    n_losses, won, lost, shares, best, worst, bars_held,
-):  # fmt: skip
+def _central(returns, total, squares, cubes, fourths):
+    """Mean and central moments of the returns, from their sums of powers; exactly where they hardly vary."""
     T = returns.shape[0]
-    total = 0.0
+    mean, second = total / T, squares / T - (total / T) ** 2
+    if second > 1e-6 * squares / T:
+        third = cubes / T - 3.0 * mean * squares / T + 2.0 * mean**3
+        fourth = fourths / T - 4.0 * mean * cubes / T + 6.0 * mean**2 * squares / T - 3.0 * mean**4
+        return mean, second, third, fourth
+    second, third, fourth = 0.0, 0.0, 0.0
     for t in range(T):
-        total += returns[t]
-    mean = total / T
-    second, third, fourth, below, largest = 0.0, 0.0, 0.0, 0.0, 0.0
-    for t in range(T):
-        r = returns[t]
-        d = r - mean
+        d = returns[t] - mean
         s = d * d
         second, third, fourth = second + s, third + s * d, fourth + s * s
-        below += min(r, 0.0) ** 2
-        largest = max(largest, abs(r))
-    second, third, fourth = second / T, third / T, fourth / T
+    return mean, second / T, third / T, fourth / T
+
+
+@njit(cache=True, nogil=True)
+def _write(
+    out, returns, total, squares, cubes, fourths, below, largest, equity, cash, deepest, year, exposed,
+    n_orders, fees, slipped, n_trades, still_open, n_wins, n_losses, won, lost, shares, best, worst,
+    bars_held,
+):  # fmt: skip
+    T = returns.shape[0]
+    mean, second, third, fourth = _central(returns, total, squares, cubes, fourths)
     varies = np.sqrt(second) > 1e-14 * max(1.0, largest)
     spread = np.sqrt(second * T / (T - 1)) if T > 1 else np.nan
     grown = equity / cash
@@ -146,6 +152,7 @@ def column(
     n_trades, n_wins, n_losses, won, lost, bars_held, shares = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
     best, worst, exposed = -np.inf, np.inf, 0
     before, top, deepest = rules[CASH], rules[CASH], 0.0
+    total, squares, cubes, fourths, below, largest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     has_stop, has_target = rules[STOP] == rules[STOP], rules[TARGET] == rules[TARGET]
     has_trail = rules[TRAIL] == rules[TRAIL]
     stops = has_stop or has_target or has_trail
@@ -241,12 +248,57 @@ def column(
             returns[t] = 0.0
             continue
         equity = cash + held * mark
-        returns[t] = (equity - before) / before
+        r = (equity - before) / before
+        returns[t] = r
+        total, squares, cubes, fourths = (
+            total + r,
+            squares + r * r,
+            cubes + r * r * r,
+            fourths + r * r * r * r,
+        )
+        if r < 0.0:
+            below += r * r
+        largest = max(largest, abs(r))
         before = equity
         top = max(top, equity)
         deepest = min(deepest, equity / top - 1.0)
         exposed += held != 0.0
     _write(
-        out, returns, before, rules[CASH], deepest, periods_per_year, exposed, n_orders, fees, slipped,
-        n_trades, held != 0.0, n_wins, n_losses, won, lost, shares, best, worst, bars_held,
+        out, returns, total, squares, cubes, fourths, below, largest, before, rules[CASH], deepest,
+        periods_per_year, exposed, n_orders, fees, slipped, n_trades, held != 0.0, n_wins, n_losses, won,
+        lost, shares, best, worst, bars_held,
     )  # fmt: skip
+
+
+DECIDE = types.void(_f1, _f1, _f1, _f1, _f1, _f1, types.uint8[::1])
+"""Signature of a compiled strategy: open, high, low, close, volume, parameters, flags."""
+
+_f2 = types.float64[:, ::1]
+_batch = types.void(
+    types.FunctionType(DECIDE), types.ListType(_f1), types.int64[::1], types.ListType(_f1), types.uint8[::1],
+    _f1, _f2, _f2, types.int64, types.boolean, types.float64, _f2,
+)  # fmt: skip
+
+
+@njit(_batch, cache=True, nogil=True)
+def columns(
+    decide, own, rows, prices, meaning, volatility, params, rules, sizing, same_close, periods_per_year, out
+):  # fmt: skip
+    """Let a compiled strategy decide under each row of `params`, and trade each with `column`.
+
+    `own`: open, high, low, close and volume of the symbol's own bars, which stand at `rows` of
+    `prices` (open, high, low, close, shape (T,)). `meaning`, shape (16,): what decided bits mean for
+    the sides that are traded. `params` (combinations, parameters), `rules` (combinations, 9), `out`
+    (combinations, figures).
+    """
+    T = prices[3].shape[0]
+    said, flags, returns = np.zeros(rows.shape[0], np.uint8), np.zeros(T, np.uint8), np.empty(T)
+    for c in range(params.shape[0]):
+        said[:] = 0
+        decide(own[0], own[1], own[2], own[3], own[4], params[c], said)
+        for i in range(rows.shape[0]):
+            flags[rows[i]] = meaning[said[i] & 15]
+        column(
+            prices[0], prices[1], prices[2], prices[3], flags, volatility, rules[c], sizing, same_close,
+            periods_per_year, returns, out[c],
+        )  # fmt: skip

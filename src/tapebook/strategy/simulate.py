@@ -141,6 +141,18 @@ def plain_flags(enter: np.ndarray, leave: np.ndarray, side: Direction) -> np.nda
     return np.ascontiguousarray(bits.T)
 
 
+def meaning(shorts: bool, side: Direction | None) -> np.ndarray:
+    """What each of the 16 sets of decisions means for the sides traded, uint8 (16,); see `_flags`."""
+    sets = np.arange(16)
+    enter, leave, short, cover = (((sets & bit) != 0)[:, None] for bit in (LONG, LONG_OUT, SHORT, SHORT_OUT))
+    if not shorts:
+        plain: np.ndarray = plain_flags(enter, leave, side or "long")[0]
+        return plain
+    frames = (pd.DataFrame(part) for part in (enter, leave, short, cover))
+    both: np.ndarray = _flags(Signals(*frames), side or "both")[0]
+    return both
+
+
 def _truth(frame: pd.DataFrame) -> np.ndarray:
     return frame.to_numpy(dtype=bool)
 

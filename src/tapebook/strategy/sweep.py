@@ -267,7 +267,10 @@ class _Job:
 def _reference(strategy: Strategy) -> Any:
     """A strategy as another process can receive it: its name in the library, else its function."""
     from tapebook.strategy import registry
+    from tapebook.strategy.compiled import Compiled
 
+    if isinstance(strategy, Compiled):
+        return strategy
     return strategy.name if strategy.name in registry.names() else strategy.function
 
 
@@ -311,10 +314,13 @@ def work(
 ) -> list[tuple[Settings, np.ndarray | None]]:
     """Trade each combination of a chunk: its figures, (symbols, figures); None where it was refused."""
     from tapebook.strategy import registry
-    from tapebook.strategy.sweep_work import figures_of
+    from tapebook.strategy.compiled import Compiled
+    from tapebook.strategy.sweep_work import figures_of, figures_of_all
 
     found = registry.get(job.strategy)
     with remembering(memory or Memory()):
+        if isinstance(found, Compiled) and job.alone:
+            return list(zip(chunk, figures_of_all(found, job.bars, job.rules, job.fixed, chunk), strict=True))
         return [(c, figures_of(found, job.bars, job.rules, job.fixed | c, alone=job.alone)) for c in chunk]
 
 

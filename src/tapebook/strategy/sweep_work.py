@@ -15,7 +15,10 @@ from tapebook.strategy.rules import divided
 from tapebook.strategy.signals import Signals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tapebook.data.panel import Bars
+    from tapebook.strategy.compiled import Compiled
     from tapebook.strategy.declare import Strategy
     from tapebook.strategy.rules import Rules
 
@@ -39,11 +42,74 @@ def figures_of(
         return None
     year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
     if alone and _plain_arrays(said, bars):
-        return _columns(bars, s.plain_flags(*said, rules.direction or "long"), rules, year)
+        return _columns(bars, s.plain_flags(said[0], said[1], rules.direction or "long"), rules, year)
     decision = validated(found.name, said, bars)
     if alone and isinstance(decision, Signals):
         return _columns(bars, s._flags(decision, s.direction(decision, rules)), rules, year)
     return _accounts(bars, decision, rules.changed(shared_cash=not alone), year)
+
+
+def figures_of_all(
+    found: Compiled, bars: Bars, rules: Rules, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]
+) -> list[np.ndarray]:
+    """Figures of many combinations of a compiled strategy, each (symbols, figures), symbols alone."""
+    from tapebook.strategy.column import FIGURES
+
+    params = _numbers_of(found, fixed, chunk)
+    names_ruled = [name for name in (fixed | chunk[0]) if name not in found.parameters]
+    ruled = [
+        rules.changed(**{n: (fixed | c)[n] for n in names_ruled}) if names_ruled else rules for c in chunk
+    ]
+    out = np.empty((len(bars.symbols), len(chunk), len(FIGURES)))
+    alike: dict[Any, list[int]] = {}
+    for i, r in enumerate(ruled):
+        alike.setdefault((r.sizing, r.same_close, r.direction, r.volatility_bars), []).append(i)
+    for places in alike.values():
+        _batch(found, bars, ruled[places[0]], params[places], [ruled[i] for i in places], out, places)
+    return list(out.transpose(1, 0, 2))
+
+
+def _numbers_of(found: Compiled, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Parameters of each combination as numbers, shape (combinations, parameters)."""
+    params = np.empty((len(chunk), len(found.parameters)))
+    for i, (name, parameter) in enumerate(found.parameters.items()):
+        varies = name in chunk[0]
+        params[:, i] = [c[name] for c in chunk] if varies else fixed.get(name, parameter.default)
+    return params
+
+
+def _batch(
+    found: Compiled,
+    bars: Bars,
+    alike: Rules,
+    params: np.ndarray,
+    rules: list[Rules],
+    out: np.ndarray,
+    places: list[int],
+) -> None:
+    """The part of `figures_of_all` whose rules differ in numbers only."""
+    from numba.typed import List
+
+    from tapebook.strategy.column import columns
+    from tapebook.strategy.compiled import own_bars
+
+    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    prices = _prices_of(bars)
+    numbers = np.array([s._numbers(r, 1) for r in (rules if len(set(rules)) > 1 else rules[:1])])
+    numbers = np.repeat(numbers, len(rules) // len(numbers), axis=0)
+    meaning = s.meaning(found.shorts, alike.direction)
+    for n in range(len(bars.symbols)):
+        rows, own = own_bars(bars, n)
+        risk = np.empty(0)
+        if alike.sizing == "volatility":
+            risk = s.volatility(prices[3][n : n + 1], alike.volatility_bars, year)[0]
+        part = np.empty((len(places), out.shape[2]))
+        market = List([np.ascontiguousarray(p[n]) for p in prices])
+        columns(
+            found.kernel, List(own), rows, market, meaning, risk, params, numbers,
+            s.SIZINGS[alike.sizing], alike.same_close, year, part,
+        )  # fmt: skip
+        out[n, places] = part
 
 
 def _plain_arrays(said: Any, bars: Bars) -> bool:
