@@ -20,4 +20,5 @@ def test_the_whole_desk_on_postgres(postgres_url, tmp_path):
         desk.delete("IBM")
         assert list(desk.symbols()["symbol"]) == ["AAPL"]
         desk.compact()
-        assert desk.bars("IBM", asof=run.manifest["snapshot"]).symbols == ("IBM",), "a run names this snapshot"
+        kept = run.manifest["snapshot"]
+        assert desk.bars("IBM", asof=kept).symbols == ("IBM",), "a run names this snapshot"
