@@ -105,7 +105,7 @@ def test_blocks_go_on_at_the_next_row_and_last_as_long_as_asked(length):
 
 
 def test_draws_in_many_tables_are_all_there():
-    tables = list(drawn_rows(1_000_000, 9, 50.0, seed=0))
+    tables = list(drawn_rows(60_000, 9, 50.0, seed=0))
     assert [len(table) for table in tables] == [4, 4, 1]
 
 

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-_HALVINGS = 40
+_HALVINGS = 30
 
 
 def wilson(wins: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
