@@ -97,6 +97,121 @@ def test_a_split_on_record_is_no_jump():
     assert judge(bars, actions=actions).is_empty()
 
 
+def on_record(day, split=1.0, dividend=0.0):
+    return pl.DataFrame({"ts": [day], "split": [split], "dividend": [dividend]})
+
+
+def halved():
+    """Prices half from bar 50 on."""
+    return scaled(clean(), list(range(50, 400)), 0.5)
+
+
+def test_a_special_dividend_is_no_jump():
+    bars = clean()
+    paid = on_record(bars["ts"][50], dividend=bars["close"][49] / 2)
+    assert judge(halved(), actions=paid).is_empty()
+
+
+def test_a_split_in_a_halt_is_no_jump():
+    bars = halved()
+    open_again = bars.filter(~pl.int_range(pl.len()).is_in([50, 51]))
+    found = judge(open_again, actions=on_record(bars["ts"][50], 2.0))
+    assert found["check_name"].to_list() == ["gap"]
+
+
+@pytest.mark.parametrize(("freq", "every"), [("1w", "1w"), ("1mo", "1mo")])
+def test_a_split_within_a_week_or_month_is_no_jump(freq, every):
+    bars = halved()
+    prices = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    how = [getattr(pl.col(name), way)() for name, way in prices.items()]
+    longer = bars.group_by_dynamic("ts", every=every).agg(pl.col("ts").last().alias("end"), *how)
+    longer = longer.drop("ts").rename({"end": "ts"})
+    assert judge(longer, freq=freq, actions=on_record(bars["ts"][50], 2.0)).is_empty()
+    assert judge(longer, freq=freq)["check_name"].item() in ("split_like", "jump"), "without the record it is"
+
+
+@pytest.mark.parametrize("calendar", ["XNYS", "XASX", "24/7"])
+def test_a_split_between_intraday_sessions_is_no_jump(calendar):
+    """Sydney opens on the UTC day before its session's date."""
+    from tapebook.data.calendar import opens, sessions
+
+    bars = clean(calendar=calendar, freq="1h", T=300)
+    day = sessions(calendar, "2015-01-02", "2015-02-01")[5]
+    after = pl.col("ts") >= opens(calendar, sessions(calendar, day, day))[0].to_pydatetime()
+    prices = ("open", "high", "low", "close")
+    bars = bars.with_columns(pl.when(after).then(pl.col(n) / 2).otherwise(pl.col(n)) for n in prices)
+    record = on_record(day.to_pydatetime(), 2.0)
+    assert judge(bars, freq="1h", calendar=calendar, actions=record).is_empty()
+
+
+def test_prices_that_are_adjusted_already_are_told():
+    bars = clean()
+    (found,) = judge(bars, actions=on_record(bars["ts"][50], 2.0)).rows(named=True)
+    assert (found["check_name"], found["severity"], found["ts"]) == (
+        "split_unseen",
+        "warning",
+        bars["ts"][50],
+    )
+    assert found["detail"].startswith("a split of 2 for 1 is on record, and the price moved +0.")
+    assert found["detail"].endswith("are these prices adjusted already?")
+
+
+def test_a_split_of_another_ratio_than_on_record_is_told():
+    bars = halved()
+    (found,) = judge(bars, actions=on_record(bars["ts"][50], 3.0)).rows(named=True)
+    assert found["check_name"] == "split_like"
+    assert "like a split of 2 for 1, and one of 3 for 1 is on record" in found["detail"]
+
+
+def test_actions_may_have_empty_fields():
+    bars = halved()
+    record = on_record(bars["ts"][50], 2.0).with_columns(dividend=pl.lit(None, pl.Float64))
+    assert judge(bars, actions=record).is_empty()
+    nothing = on_record(bars["ts"][50]).with_columns(split=pl.lit(0.0))
+    assert judge(clean(), actions=nothing).is_empty()
+    assert judge(clean(), actions=nothing[:0]).is_empty()
+
+
+def test_bars_while_the_market_is_closed_are_told():
+    days = clean(calendar="24/7", end="2015-03-01")
+    (found,) = judge(days).rows(named=True)
+    assert (found["check_name"], found["severity"]) == ("off_calendar", "warning")
+    told = "20 bars while the calendar XNYS is closed until 2015-03-01"
+    assert found["detail"] == told, "9 weekends and two holidays"
+    minutes = clean(freq="1m", end="2015-01-09", T=800)
+    early = minutes[:1].with_columns(pl.col("ts").dt.offset_by("-30m"))
+    (found,) = judge(pl.concat([early, minutes]), freq="1m").rows(named=True)
+    assert (found["check_name"], found["severity"], found["value"]) == ("off_calendar", "info", 1.0)
+
+
+@pytest.mark.parametrize(("freq", "aside"), [("1d", "5h"), ("1h", "30m")])
+def test_bars_beside_their_places_are_told_once(freq, aside):
+    bars = clean(freq=freq, T=200).with_columns(pl.col("ts").dt.offset_by(aside))
+    (found,) = judge(bars, freq=freq).rows(named=True)
+    assert (found["check_name"], found["severity"], found["value"]) == ("off_calendar", "warning", 200.0)
+    assert "is the time zone of the stamps right?" in found["detail"]
+
+
+def test_few_bars_are_gaps_and_not_beside_their_places():
+    sparse = clean().filter(pl.int_range(pl.len()) % 5 == 0)
+    assert set(judge(sparse)["check_name"]) == {"gap"}
+
+
+def test_the_order_of_bars_does_not_matter():
+    bars = halved()
+    assert judge(bars.sample(fraction=1.0, shuffle=True, seed=1)).equals(judge(bars))
+
+
+def test_five_hundred_symbols_are_judged_in_about_a_second():
+    import time
+
+    bars = clean(T=2520, start="2008-01-02", end="2018-12-31")
+    began = time.process_time()
+    for _ in range(100):
+        judge(bars)
+    assert time.process_time() - began < 1.0, "0.15 s on two cores at rest"
+
+
 def test_the_same_bar_twice_is_only_noted():
     bars = clean()
     found = judge(pl.concat([bars, bars[9:10]]))

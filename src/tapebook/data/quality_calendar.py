@@ -24,11 +24,20 @@ def against(stamps: np.ndarray, freq: Frequency, calendar: str) -> list[Placed]:
     first, last = (np.datetime_as_string(stamps[i]) for i in (0, -1))
     expected = expected_bars(calendar, freq, f"{first}+00:00", f"{last}+00:00")
     wanted = expected.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    missing, strange = ~np.isin(wanted, stamps), ~np.isin(stamps, wanted)
+    missing, strange = ~_among(wanted, stamps), ~_among(stamps, wanted)
     beside = strange.mean() > 0.5 and (not len(wanted) or missing.mean() > 0.5)
     if beside:
         return [_beside(stamps, strange, calendar, freq)]
     return _gaps(wanted, missing) + _strangers(stamps, strange, calendar, freq)
+
+
+def _among(these: np.ndarray, those: np.ndarray) -> np.ndarray:
+    """Which of these are among those; both sorted, which makes it many times faster than np.isin."""
+    if not len(those):
+        return np.zeros(len(these), bool)
+    at = np.minimum(np.searchsorted(those, these), len(those) - 1)
+    found: np.ndarray = those[at] == these
+    return found
 
 
 def _gaps(wanted: np.ndarray, missing: np.ndarray) -> list[Placed]:

@@ -1,0 +1,125 @@
+"""One symbol from a source: its bars as the lake takes them, or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tapebook.data.calendar import check_calendar
+from tapebook.data.tidy import tidy
+from tapebook.errors import BadInput, TapebookError
+from tapebook.integration.outcome import Landed
+from tapebook.schema import FIELDS, Frequency
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tapebook.integration.sources import Fetched, Problem, Source
+
+SHOWN = 3
+"""Broken rows that a reason quotes."""
+ACTIONS = ("ts", "split", "dividend")
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One symbol fetched, and found fit for the lake.
+
+    `bars`: symbol, freq, ts and the five fields, sorted by ts; a stamp may be there twice. `actions`:
+    symbol, ts, split, dividend, maybe without a row.
+    """
+
+    landed: Landed
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    fetched: Fetched
+
+
+def fetch(
+    source: Source,
+    symbol: str,
+    freq: Frequency,
+    start: datetime | None,
+    end: datetime | None,
+    *,
+    quarantine: bool,
+) -> Incoming | Landed:
+    """Fetch one symbol. Whatever is wrong with it is told in what it answers: nothing is raised."""
+    try:
+        fetched = source.fetch(symbol, freq=freq, start=start, end=end)
+        rows = Landed(symbol, str(freq), "ok", fetched=len(fetched.bars) + len(fetched.problems))
+        if fetched.problems and not quarantine:
+            return replace(rows, outcome="failed", reason=_broken(fetched.problems))
+        rows = replace(rows, quarantined=len(fetched.problems))
+        if not len(fetched.bars):
+            return replace(rows, outcome="failed", reason=_nothing(fetched.problems))
+        return _checked(rows, fetched, symbol, freq)
+    except TapebookError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"cannot be read: {error}"
+    except Exception as error:  # a source may be anybody's code: its fault is this symbol's alone
+        reason = f"the source {source.name} failed: {type(error).__name__}: {error}"
+    return Landed(symbol, str(freq), "failed", reason=reason)
+
+
+def _checked(rows: Landed, fetched: Fetched, symbol: str, freq: Frequency) -> Incoming:
+    """Raise now what the lake would refuse later, when it would keep a whole batch out."""
+    bars, actions = _bars(fetched.bars, symbol, freq), _actions(fetched.actions, symbol)
+    tidy("bars", bars.unique("ts", keep="last"))
+    tidy("actions", actions)
+    check_calendar(fetched.instrument.calendar)
+    if fetched.instrument.symbol != symbol:
+        raise BadInput(f"the source answered with {fetched.instrument.symbol!r} when asked for {symbol!r}")
+    return Incoming(replace(rows, first=bars["ts"][0], last=bars["ts"][-1]), bars, actions, fetched)
+
+
+def _bars(bars: pl.DataFrame, symbol: str, freq: Frequency) -> pl.DataFrame:
+    import polars as pl
+
+    _refuse_missing("bars", bars, ("ts", *FIELDS))
+    labels = [pl.lit(symbol).alias("symbol"), pl.lit(str(freq)).alias("freq")]
+    numbers = pl.col(*FIELDS).cast(pl.Float64).fill_nan(None)
+    return bars.select(*labels, _stamp(), numbers).sort("ts", maintain_order=True)
+
+
+def _actions(actions: pl.DataFrame | None, symbol: str) -> pl.DataFrame:
+    import polars as pl
+
+    if actions is None:
+        actions = pl.DataFrame({name: [] for name in ACTIONS})
+    _refuse_missing("actions", actions, ACTIONS)
+    numbers = pl.col("split", "dividend").cast(pl.Float64).fill_nan(None)
+    return actions.select(pl.lit(symbol).alias("symbol"), _stamp(), numbers)
+
+
+def _stamp() -> pl.Expr:
+    import polars as pl
+
+    return pl.col("ts").cast(pl.Datetime("us", "UTC"))
+
+
+def _refuse_missing(what: str, frame: pl.DataFrame, wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in frame.columns]
+    if missing:
+        told = f"{what} without {', '.join(missing)}"
+        raise BadInput(f"the source gave {told}: expected the columns {', '.join(wanted)}")
+
+
+def _broken(problems: Sequence[Problem]) -> str:
+    count = f"{len(problems)} broken {'rows' if len(problems) > 1 else 'row'}"
+    told = f"{count}, so nothing was written: {_quoted(problems)}."
+    return f"{told} With --quarantine the good rows land."
+
+
+def _nothing(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return "the source has no bars in this span"
+    return f"the source has only broken rows: {_quoted(problems)}"
+
+
+def _quoted(problems: Sequence[Problem]) -> str:
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    return "; ".join(str(problem) for problem in problems[:SHOWN]) + more
