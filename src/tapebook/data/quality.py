@@ -6,6 +6,7 @@ Checked on raw prices as they came, symbol by symbol, each at the time at which 
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,10 +73,12 @@ def _frame(
 ) -> pl.DataFrame:
     import polars as pl
 
-    rows = np.array([finding[2] for finding in found], dtype=np.int64)
-    moments = np.array([finding[2] for finding in placed], dtype="datetime64[us]")
     both = [*found, *placed]
     size = len(both)
+    if not size:
+        return _none()
+    rows = np.array([finding[2] for finding in found], dtype=np.int64)
+    moments = np.array([finding[2] for finding in placed], dtype="datetime64[us]")
     columns = {
         "symbol": pl.Series([symbol], dtype=pl.String).new_from_index(0, size),
         "freq": pl.Series([str(freq)], dtype=pl.String).new_from_index(0, size),
@@ -86,3 +89,11 @@ def _frame(
         "detail": pl.Series([finding[4] for finding in both], dtype=pl.String),
     }
     return pl.DataFrame(columns).sort("ts", "check_name", maintain_order=True)
+
+
+@cache
+def _none() -> pl.DataFrame:
+    import polars as pl
+
+    kinds = {"ts": pl.Datetime("us", "UTC"), "value": pl.Float64()}
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String()) for name in COLUMNS})

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tapebook.errors import NoData
+from tapebook.integration.incoming import Incoming, once
 from tapebook.schema import FIELDS
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.data.lake import Lake
-    from tapebook.integration.incoming import Incoming
 
 STORED_ACTIONS = "SELECT symbol, ts, split, dividend FROM actions WHERE list_contains(?, symbol)"
 
@@ -36,7 +36,7 @@ class Before:
     def news(self, one: Incoming) -> tuple[int, int, int]:
         """How many bars the lake has not, how many it has otherwise, and actions of either kind."""
         symbol = one.landed.symbol
-        added, changed = _news(one.bars.unique("ts", keep="last"), self.bars.get(symbol), FIELDS)
+        added, changed = _news(once(one.bars), self.bars.get(symbol), FIELDS)
         return added, changed, sum(_news(one.actions, self.actions.get(symbol), ("split", "dividend")))
 
 

@@ -65,11 +65,17 @@ def fetch(
     return Landed(symbol, str(freq), "failed", reason=reason)
 
 
+def once(bars: pl.DataFrame) -> pl.DataFrame:
+    """Sorted bars of one symbol with each stamp once: of bars with one stamp the last counts."""
+    return bars if bars["ts"].is_unique().all() else bars.unique("ts", keep="last", maintain_order=True)
+
+
 def _checked(rows: Landed, fetched: Fetched, symbol: str, freq: Frequency) -> Incoming:
     """Raise now what the lake would refuse later, when it would keep a whole batch out."""
     bars, actions = _bars(fetched.bars, symbol, freq), _actions(fetched.actions, symbol)
-    tidy("bars", bars.unique("ts", keep="last"))
-    tidy("actions", actions)
+    tidy("bars", once(bars))
+    if len(actions):
+        tidy("actions", actions)
     check_calendar(fetched.instrument.calendar)
     if fetched.instrument.symbol != symbol:
         raise BadInput(f"the source answered with {fetched.instrument.symbol!r} when asked for {symbol!r}")

@@ -12,7 +12,7 @@ from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import BadParameter, NoData, UnknownName
 from tapebook.integration import sources
 from tapebook.integration.before import Before, before
-from tapebook.integration.incoming import Incoming, fetch
+from tapebook.integration.incoming import Incoming, fetch, once
 from tapebook.integration.outcome import Ingested, Landed
 from tapebook.integration.quarantine import put_aside
 from tapebook.schema import Frequency
@@ -174,7 +174,7 @@ def _send(lake: Lake, batch: list[Incoming], findings: list[pl.DataFrame], sourc
 
     symbols = [one.landed.symbol for one in batch]
     lake.write(
-        pl.concat([one.bars.unique("ts", keep="last", maintain_order=True) for one in batch]),
+        pl.concat([once(one.bars) for one in batch]),
         actions=pl.concat([one.actions for one in batch]),
         instruments=pl.DataFrame([asdict(one.fetched.instrument) for one in batch]),
         quality=pl.concat(findings),
