@@ -35,10 +35,6 @@ class BadInput(TapebookError, ValueError):
     """Data from outside cannot be read as bars. The message names file, row and column."""
 
 
-class QualityBlocked(TapebookError):
-    """Bars are severely wrong and were not stored."""
-
-
 class NoData(TapebookError, LookupError):
     """The lake holds nothing that answers the request."""
 

@@ -8,7 +8,7 @@ from tapebook.strategy import column as c
 from tapebook.strategy.figures import figures
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import _flags, _numbers, _prices, direction, simulate, volatility
+from tapebook.strategy.simulate import direction, flags_of, numbers_of, prices_of, simulate, volatility
 from tapebook.strategy.tables import order_frame, trade_frame
 
 
@@ -26,7 +26,7 @@ def both(bars, rules, said):
         benchmark_name="",
         same_close=False,
     )
-    prices = _prices(bars)
+    prices = prices_of(bars)
     risk = (
         volatility(prices[3], rules.volatility_bars, 252.0)[0]
         if rules.sizing == "volatility"
@@ -34,13 +34,13 @@ def both(bars, rules, said):
     )
     out = np.empty(len(c.FIGURES))
     sizing = ["percent", "value", "units", "volatility"].index(rules.sizing)
-    flags = _flags(signals, direction(signals, rules))[0]
+    flags = flags_of(signals, direction(signals, rules))[0]
     scratch = np.empty(len(bars))
     c.column(
         *(p[0] for p in prices),
         flags,
         risk,
-        _numbers(rules, 1),
+        numbers_of(rules, 1),
         sizing,
         rules.same_close,
         252.0,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, open_desk, pairs, show, yes
+from tapebook.cli.output import adjusted, as_json, confirmed, dump, open_desk, pairs, show, yes
 
 span = [
     click.option("--start", help="First day or time, UTC, included."),
@@ -105,14 +106,14 @@ def list_(asof: str | None, json_: bool) -> None:
 @click.argument("symbols")
 @spanned
 @click.option("--freq", default="1d", show_default=True)
-@click.option("--adjust", type=click.Choice(["splits", "total", "none"]), default="splits", show_default=True)
+@adjusted
 @click.option("--asof", help="A snapshot's number or a time: what the lake held then.")
 @click.option("--rows", default=20, show_default=True, help="The last so many; 0 for all.")
 @as_json
-def show_(symbols: str, adjust: str, rows: int, json_: bool, **options: str | None) -> None:
+def show_(symbols: str, rows: int, json_: bool, **options: Any) -> None:
     """Show the bars of SYMBOLS (comma separated), newest last."""
     with open_desk() as desk:
-        bars = desk.bars(symbols, adjust=False if adjust == "none" else adjust, **options)  # type: ignore[arg-type]
+        bars = desk.bars(symbols, **options)
     frame = bars.polars().to_pandas()
     show(frame.groupby("symbol", sort=False).tail(rows) if rows else frame, json_)
 

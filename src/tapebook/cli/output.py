@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON, for machines.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
+adjusted = click.option(
+    "--adjust",
+    type=click.Choice(["splits", "total", "none"]),
+    default="splits",
+    show_default=True,
+    callback=lambda _context, _option, said: False if said == "none" else said,
+)
+
 
 def open_desk() -> Desk:
     """Open the desk that this command was told of."""

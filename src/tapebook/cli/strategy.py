@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, each, open_desk, show, yes
+from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 
 
 @click.group()
@@ -68,14 +69,29 @@ def _options(words: tuple[str, ...]) -> dict[str, str]:
     return read
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@click.argument("name", metavar="STRATEGY")
-@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUE]…", type=click.UNPROCESSED)
-@click.option("--start", help="First day or time, UTC, included.")
-@click.option("--end", help="Last day or time, UTC, included.")
-@click.option("--freq", default="1d", show_default=True)
-@click.option("--adjust", type=click.Choice(["splits", "total", "none"]), default="splits", show_default=True)
-@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+def on_bars(command: Callable[..., None]) -> click.Command:
+    """Make a command of STRATEGY, SYMBOLs and parameters as options, with the span of the bars."""
+    for option in (
+        click.option("--asof", help="A snapshot's number or a time: data as the lake held it then."),
+        click.option("--freq", default="1d", show_default=True),
+        click.option("--end", help="Last day or time, UTC, included."),
+        click.option("--start", help="First day or time, UTC, included."),
+        click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUE]…", type=click.UNPROCESSED),
+        click.argument("name", metavar="STRATEGY"),
+    ):
+        command = option(command)
+    settings = {"ignore_unknown_options": True, "allow_interspersed_args": True}
+    return click.command(context_settings=settings)(command)
+
+
+def _parted(words: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
+    """Part `AAPL MSFT --fast 10` into symbols (None for all) and settings."""
+    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    return ",".join(words[:first]) or None, _options(words[first:])
+
+
+@on_bars
+@adjusted
 @click.option("--benchmark", help="A symbol to compare with [default: buy and hold of the same bars].")
 @click.option("--note", default="", help="A word to find the result by.")
 @click.option("--no-save", is_flag=True, help="Do not keep the result in the catalogue.")
@@ -86,7 +102,6 @@ def backtest(
     note: str,
     no_save: bool,
     benchmark: str | None,
-    adjust: str,
     json_: bool,
     **span: Any,
 ) -> None:
@@ -103,14 +118,12 @@ def backtest(
     from tapebook.strategy import Rules, registry
     from tapebook.strategy.rules import divided
 
-    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
-    symbols = ",".join(words[:first])
-    said = _options(words[first:])
+    symbols, said = _parted(words)
     found = registry.get(name)
     said, ruled = divided(found.name, found.parameters, said)
     params, rules = found.parse(said), Rules.parse(ruled)
     with open_desk() as desk:
-        bars = desk.bars(symbols or None, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
+        bars = desk.bars(symbols, **span)
         result = desk.backtest(
             found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params
         )
@@ -126,13 +139,7 @@ def backtest(
         )
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@click.argument("name", metavar="STRATEGY")
-@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUES]…", type=click.UNPROCESSED)
-@click.option("--start", help="First day or time, UTC, included.")
-@click.option("--end", help="Last day or time, UTC, included.")
-@click.option("--freq", default="1d", show_default=True)
-@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@on_bars
 @click.option("--where", help="Only combinations that meet this, such as 'fast < slow'.")
 @click.option("--sample", type=int, help="Try only so many, drawn at random.")
 @click.option("--seed", default=0, show_default=True)
@@ -151,12 +158,12 @@ def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool,
     from tapebook.strategy import registry
     from tapebook.strategy.spans import read_settings
 
-    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    symbols, said = _parted(words)
     found = registry.get(name)
-    settings = read_settings(found, _options(words[first:]))
+    settings = read_settings(found, said)
     span = {key: options.pop(key) for key in ("start", "end", "freq", "asof")}
     with open_desk() as desk:
-        bars = desk.bars(",".join(words[:first]) or None, **span)
+        bars = desk.bars(symbols, **span)
         done = desk.sweep(found, bars, **options, **settings)
     ranked = done.robustness(metric)
     ranked = ranked.head(top) if top else ranked
@@ -167,17 +174,11 @@ def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool,
     show(ranked, False)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": True})
-@click.argument("name", metavar="STRATEGY")
-@click.argument("words", nargs=-1, metavar="SYMBOL… [--PARAMETER VALUE]…", type=click.UNPROCESSED)
-@click.option("--start", help="First day or time, UTC, included.")
-@click.option("--end", help="Last day or time, UTC, included.")
-@click.option("--freq", default="1d", show_default=True)
-@click.option("--adjust", type=click.Choice(["splits", "total", "none"]), default="splits", show_default=True)
-@click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@on_bars
+@adjusted
 @click.option("--cuts", default=20, show_default=True, help="Random bars to cut at, besides the signals.")
 @as_json
-def check(name: str, words: tuple[str, ...], cuts: int, adjust: str, json_: bool, **span: Any) -> None:
+def check(name: str, words: tuple[str, ...], cuts: int, json_: bool, **span: Any) -> None:
     """Check whether STRATEGY uses the future: its decisions on past bars of SYMBOLs, without later ones.
 
     Says the first bar, symbol and field that leaked, how many signals were tried, and how many bars of
@@ -190,12 +191,11 @@ def check(name: str, words: tuple[str, ...], cuts: int, adjust: str, json_: bool
     """
     from tapebook.strategy import registry
 
-    first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
+    symbols, said = _parted(words)
     found = registry.get(name)
-    params = found.parse(_options(words[first:]))
+    params = found.parse(said)
     with open_desk() as desk:
-        symbols = ",".join(words[:first]) or None
-        bars = desk.bars(symbols, adjust=False if adjust == "none" else adjust, **span)  # type: ignore[arg-type]
+        bars = desk.bars(symbols, **span)
         told = desk.check(found, bars, cuts=cuts, **params)
     click.echo(dump(told.record()) if json_ else str(told))
     if not told:

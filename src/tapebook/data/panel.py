@@ -178,6 +178,13 @@ class Bars:
 
         return self.known if self.known is not None else known_at(self.index, self.freq, self._calendars())
 
+    @cached_property
+    def periods_per_year(self) -> float:
+        """Bars in a year, the factor that annualises: of the busiest of its calendars."""
+        from tapebook.data.calendar import periods_per_year
+
+        return max(periods_per_year(name, self.freq) for name in self._calendars())
+
     def _calendars(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.calendars[symbol] for symbol in self.symbols))
 

@@ -170,14 +170,13 @@ def run_backtest(
     NoData
         If there are no bars.
     """
-    from tapebook.data.calendar import periods_per_year
     from tapebook.strategy.registry import get
     from tapebook.strategy.simulate import simulate
 
     found, rules = get(strategy), rules or Rules()
     if not len(bars) or not bars.symbols:
         raise NoData("there are no bars to trade: widen start and end, or name other symbols")
-    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    year = bars.periods_per_year
     full = found.check(dict(params or {}))
     decision = found(bars, **full)
     rules = _resolved(rules, decision)

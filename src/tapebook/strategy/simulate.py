@@ -61,10 +61,10 @@ def simulate(
     """
     from tapebook.strategy.kernel import account
 
-    prices = _prices(bars)
+    prices = prices_of(bars)
     T, N = bars.shape
     if isinstance(decision, Signals):
-        flags, weights = _flags(decision, direction(decision, rules)), np.empty((0, 0))
+        flags, weights = flags_of(decision, direction(decision, rules)), np.empty((0, 0))
         sizing = SIZINGS[rules.sizing]
     else:
         if rules.size is not None:
@@ -77,7 +77,7 @@ def simulate(
     if sizing == SIZINGS["volatility"]:
         risk = volatility(prices[3], rules.volatility_bars, periods_per_year)
     pots = [slice(0, N)] if rules.shared_cash else [slice(n, n + 1) for n in range(N)]
-    numbers = _numbers(rules, N if rules.shared_cash else 1)
+    numbers = numbers_of(rules, N if rules.shared_cash else 1)
     answers = []
     for pot in pots:
         part = [block[pot] for block in (*prices, flags, weights, risk)]
@@ -94,7 +94,7 @@ def direction(decision: Signals | pd.DataFrame, rules: Rules) -> Direction:
     return "both"
 
 
-def _prices(bars: Bars) -> list[np.ndarray]:
+def prices_of(bars: Bars) -> list[np.ndarray]:
     """Open, high, low, close, shape (N, T): where a bar has only a close, the others follow from it."""
     open_, high, low, close = (
         np.ascontiguousarray(bars.values[name].T) for name in ("open", "high", "low", "close")
@@ -106,7 +106,7 @@ def _prices(bars: Bars) -> list[np.ndarray]:
     return [start, top, bottom, close.copy()]  # compiled code takes no read-only view
 
 
-def _flags(signals: Signals, side: Direction) -> np.ndarray:
+def flags_of(signals: Signals, side: Direction) -> np.ndarray:
     """Decisions as bits, uint8, shape (N, T); what contradicts itself within a row is left out."""
     enter, leave = _truth(signals.entries), _truth(signals.exits)
     if signals.short_entries is None and signals.short_exits is None:
@@ -142,14 +142,14 @@ def plain_flags(enter: np.ndarray, leave: np.ndarray, side: Direction) -> np.nda
 
 
 def meaning(shorts: bool, side: Direction | None) -> np.ndarray:
-    """What each of the 16 sets of decisions means for the sides traded, uint8 (16,); see `_flags`."""
+    """What each of the 16 sets of decisions means for the sides traded, uint8 (16,); see `flags_of`."""
     sets = np.arange(16)
     enter, leave, short, cover = (((sets & bit) != 0)[:, None] for bit in (LONG, LONG_OUT, SHORT, SHORT_OUT))
     if not shorts:
         plain: np.ndarray = plain_flags(enter, leave, side or "long")[0]
         return plain
     frames = (pd.DataFrame(part) for part in (enter, leave, short, cover))
-    both: np.ndarray = _flags(Signals(*frames), side or "both")[0]
+    both: np.ndarray = flags_of(Signals(*frames), side or "both")[0]
     return both
 
 
@@ -166,7 +166,7 @@ def _weights(weights: pd.DataFrame, side: Direction) -> np.ndarray:
     return np.array(block, order="C")
 
 
-def _numbers(rules: Rules, n: int) -> np.ndarray:
+def numbers_of(rules: Rules, n: int) -> np.ndarray:
     """Put the rules at the places that `kernel.account` reads."""
     stops = [np.nan if s is None else s for s in (rules.stop_loss, rules.take_profit, rules.trailing_stop)]
     size = rules.size if rules.size is not None else 1.0 / n

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tapebook.data.calendar import periods_per_year
 from tapebook.errors import BadParameter
 from tapebook.strategy import simulate as s
 from tapebook.strategy.answer import validated
@@ -40,12 +39,12 @@ def figures_of(
         said = found.function(bars, **found.check(params))
     except BadParameter:  # such as fast not below slow
         return None
-    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    year = bars.periods_per_year
     if alone and _plain_arrays(said, bars):
         return _columns(bars, s.plain_flags(said[0], said[1], rules.direction or "long"), rules, year)
     decision = validated(found.name, said, bars)
     if alone and isinstance(decision, Signals):
-        return _columns(bars, s._flags(decision, s.direction(decision, rules)), rules, year)
+        return _columns(bars, s.flags_of(decision, s.direction(decision, rules)), rules, year)
     return _accounts(bars, decision, rules.changed(shared_cash=not alone), year)
 
 
@@ -93,9 +92,9 @@ def _batch(
     from tapebook.strategy.column import columns
     from tapebook.strategy.compiled import own_bars
 
-    year = max(periods_per_year(bars.calendars[symbol], bars.freq) for symbol in bars.symbols)
+    year = bars.periods_per_year
     prices = _prices_of(bars)
-    numbers = np.array([s._numbers(r, 1) for r in (rules if len(set(rules)) > 1 else rules[:1])])
+    numbers = np.array([s.numbers_of(r, 1) for r in (rules if len(set(rules)) > 1 else rules[:1])])
     numbers = np.repeat(numbers, len(rules) // len(numbers), axis=0)
     meaning = s.meaning(found.shorts, alike.direction)
     for n in range(len(bars.symbols)):
@@ -127,7 +126,7 @@ def _columns(bars: Bars, flags: np.ndarray, rules: Rules, year: float) -> np.nda
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
         risk = s.volatility(prices[3], rules.volatility_bars, year)
-    numbers, sizing = s._numbers(rules, 1), s.SIZINGS[rules.sizing]
+    numbers, sizing = s.numbers_of(rules, 1), s.SIZINGS[rules.sizing]
     out, scratch = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape[1])
     for n in range(len(flags)):
         one = [p[n] for p in prices]
@@ -165,4 +164,4 @@ class Prices(NamedTuple):
 @remembered
 def _prices_of(bars: Bars) -> Prices:
     """The bars' prices as the kernel takes them, made ready once a sweep."""
-    return Prices(*s._prices(bars))
+    return Prices(*s.prices_of(bars))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, select, update
 
-from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
+from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import result_symbols, results
-from tapebook.errors import UnknownName
 
 _KNOWN = [column.name for column in results.columns if column.name not in ("seq", "note", "extra")]
 _EMPTY: dict[str, Any] = {"symbols": [], "params": {}, "rules": {}, "metrics": {}}
@@ -37,12 +36,7 @@ class Results:
         UnknownName
             With the nearest id that there is.
         """
-        with self._rows.reading() as connection:
-            row = connection.execute(select(results).where(results.c.id == id)).one_or_none()
-            if row is None:
-                known = connection.scalars(select(results.c.id).order_by(results.c.seq.desc()).limit(1000))
-                raise UnknownName("result", id, known, "See `tapebook results list`.")
-            return row
+        return one(self._rows, results, "result", id)
 
     def list(
         self, strategy: str | None = None, symbol: str | None = None, limit: int | None = 50
@@ -66,7 +60,4 @@ class Results:
 
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""
-        with self._rows.writing() as connection:
-            if connection.execute(delete(results).where(results.c.id == id)).rowcount:
-                return
-        self.get(id)
+        delete_one(self._rows, results, "result", id)

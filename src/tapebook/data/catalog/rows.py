@@ -9,11 +9,23 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Table, create_engine, event, insert, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Row,
+    RowMapping,
+    Table,
+    create_engine,
+    delete,
+    event,
+    insert,
+    make_url,
+    select,
+)
 from sqlalchemy.exc import DatabaseError
 
 from tapebook.data.catalog.tables import metadata
-from tapebook.errors import ConfigError
+from tapebook.errors import ConfigError, UnknownName
 
 SCHEMA = "tapebook"
 """PostgreSQL keeps the tables in a schema of their own."""
@@ -115,6 +127,24 @@ def insert_with_symbols(connection: Connection, table: Table, symbols: Table, ro
     named = [{"seq": key, "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
     if named:
         connection.execute(insert(symbols), named)
+
+
+def one(rows: Rows, table: Table, kind: str, id: str) -> Row[Any]:
+    """Return the row of this id; its columns are attributes. UnknownName says the nearest id."""
+    with rows.reading() as connection:
+        row = connection.execute(select(table).where(table.c.id == id)).one_or_none()
+        if row is None:
+            known = connection.scalars(select(table.c.id).order_by(table.c.seq.desc()).limit(1000))
+            raise UnknownName(kind, id, known, f"See `tapebook {kind}s list`.")
+        return row
+
+
+def delete_one(rows: Rows, table: Table, kind: str, id: str) -> None:
+    """Delete the row of this id; UnknownName if there is none."""
+    with rows.writing() as connection:
+        if connection.execute(delete(table).where(table.c.id == id)).rowcount:
+            return
+    one(rows, table, kind, id)
 
 
 def plain(row: RowMapping) -> dict[str, Any]:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, select, update
 
-from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
+from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import run_symbols, runs
-from tapebook.errors import UnknownName
 
 _KNOWN = [column.name for column in runs.columns if column.name != "seq"]
 _EMPTY: dict[str, Any] = {"parameters": {}, "symbols": [], "metrics": {}}
@@ -42,12 +41,7 @@ class Runs:
 
     def get(self, id: str) -> Row[Any]:
         """Return one row; its columns are attributes. UnknownName says the nearest id."""
-        with self._rows.reading() as connection:
-            row = connection.execute(select(runs).where(runs.c.id == id)).one_or_none()
-            if row is None:
-                known = connection.scalars(select(runs.c.id).order_by(runs.c.seq.desc()).limit(1000))
-                raise UnknownName("run", id, known, "See `tapebook runs list`.")
-            return row
+        return one(self._rows, runs, "run", id)
 
     def list(
         self,
@@ -72,7 +66,4 @@ class Runs:
 
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""
-        with self._rows.writing() as connection:
-            if connection.execute(delete(runs).where(runs.c.id == id)).rowcount:
-                return
-        self.get(id)
+        delete_one(self._rows, runs, "run", id)
