@@ -12,6 +12,7 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -122,5 +123,71 @@ strategies = Table(
     Column("notes", Text, nullable=False),
     Column("created", String(40), nullable=False),
     Column("archived", Boolean, nullable=False),
+    Column("parent", String(500)),
+    Column("family", String(80)),
+    Column("rules", Json),
+    Column("extra", Json),
     UniqueConstraint("name", "version"),
 )
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("family", String(80), nullable=False, index=True),
+    Column("strategy", String(400), nullable=False, index=True),
+    Column("code_hash", String(128), nullable=False),
+    Column("symbols", Json, nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("rules", Json, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("sharpe_mean", Float),
+    Column("sharpe_deviation", Float),
+    Column("sharpe_best", Float),
+    Column("start", String(40), nullable=False),
+    Column("end", String(40), nullable=False),
+    Column("freq", String(16), nullable=False),
+    Column("fingerprint", String(128), nullable=False),
+    Column("snapshot", BigInteger),
+    Column("created", String(40), nullable=False),
+    Column("who", String(255), nullable=False),
+    Column("run_id", String(200)),
+    Column("sketch", LargeBinary),
+)
+
+trial_symbols = Table(
+    "trial_symbols",
+    metadata,
+    Column("seq", Serial, ForeignKey("trials.seq"), primary_key=True),
+    Column("symbol", String(80), primary_key=True, index=True),
+)
+
+frozen = Table(
+    "frozen",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("digest", String(64), nullable=False),
+    Column("strategy", String(400), nullable=False, index=True),
+    Column("frozen_at", String(40), nullable=False),
+    Column("content", Json, nullable=False),
+)
+
+forward = Table(
+    "forward",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("frozen_id", String(80), ForeignKey("frozen.id"), nullable=False),
+    Column("entry", Integer, nullable=False),
+    Column("ts", String(40), nullable=False),
+    Column("written", String(40), nullable=False),
+    Column("content", Json, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("frozen_id", "entry"),
+)
+
+LEDGERS = ("trials", "trial_symbols", "frozen", "forward")
+"""Tables whose rows the database itself refuses to change or delete."""

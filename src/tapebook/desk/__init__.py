@@ -1,0 +1,16 @@
+"""Desk: the one object an analyst holds. It ties the rooms together and computes nothing itself."""
+
+from __future__ import annotations
+
+from tapebook.desk.runs import RunRoom
+from tapebook.desk.strategy import StrategyRoom
+
+
+class Desk(StrategyRoom, RunRoom):
+    """Market data, strategies, backtests and reports of one place (a folder, or a database).
+
+    desk = Desk.open()
+    desk.ingest("sample")
+    bars = desk.bars(["AAPL", "MSFT"], start="2005")
+    desk.backtest("sma_cross", bars, fast=10).tearsheet()
+    """

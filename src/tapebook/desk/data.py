@@ -1,0 +1,138 @@
+"""Market data: ingest, read, ask, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from tapebook.desk.core import AsOf, Core, names
+from tapebook.progress import progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from tapebook.data.lake import Compacted, Written
+    from tapebook.data.panel import Bars
+    from tapebook.integration.ingest import Ingested
+    from tapebook.integration.sources import Source
+
+
+class DataRoom(Core):
+    """Bars of the lake."""
+
+    def ingest(
+        self,
+        source: str | Source,
+        symbols: str | Sequence[str] = (),
+        *,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        freq: str = "1d",
+        dry_run: bool = False,
+        quarantine: bool = False,
+        force: bool = False,
+        **options: Any,
+    ) -> Ingested:
+        """Write the missing bars of `symbols` (all that the source has, by default) to the lake.
+
+        Parameters
+        ----------
+        source : str or Source
+            A source's name (`tapebook sources` lists them) or an object of your own.
+        freq : str
+            "1m" to "1mo".
+        dry_run : bool
+            Fetch and judge, write nothing.
+        quarantine : bool
+            Let the good rows of a file land and put its broken rows aside; otherwise nothing of a
+            symbol with a broken row lands.
+        force : bool
+            Store bars that the quality checks call severely wrong; they stay marked.
+        options
+            What the source takes, such as `path=`, `columns=` and `tz=` for "files".
+        """
+        from tapebook.integration.ingest import ingest
+
+        with progress(f"ingesting {source if isinstance(source, str) else source.name}") as report:
+            return ingest(
+                self.lake,
+                source,
+                names(symbols),
+                start=start,
+                end=end,
+                freq=freq,
+                dry_run=dry_run,
+                quarantine=self.config.home / "data" / "quarantine" if quarantine else False,
+                force=force,
+                progress=report,
+                **options,
+            )
+
+    def bars(
+        self,
+        symbols: str | Sequence[str] | None = None,
+        *,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
+        freq: str = "1d",
+        adjust: Literal["splits", "total", False] = "splits",
+        asof: AsOf = None,
+    ) -> Bars:
+        """Read bars as wide frames: one row a time, one column a symbol; missing bars stay missing.
+
+        Parameters
+        ----------
+        symbols : str or list of str, optional
+            "AAPL", "AAPL,MSFT" or a list; all that have bars of this length by default.
+        start, end : str or datetime, optional
+            First and last time, both included. "2005" and "2005-03" mean the whole period.
+        adjust : "splits", "total" or False
+            Prices adjusted for splits; for splits and dividends; or as printed on the day.
+        asof : int, str or datetime, optional
+            Read what the lake held at that snapshot or time.
+        """
+        wanted = None if symbols is None else names(symbols)
+        return self.lake.bars(wanted, start=start, end=end, freq=freq, adjust=adjust, asof=self._asof(asof))
+
+    def symbols(self, *, asof: AsOf = None) -> pd.DataFrame:
+        """List what the lake holds: one row a symbol and bar length."""
+        return self.lake.listing(asof=self._asof(asof))
+
+    def quality(self, symbols: str | Sequence[str] | None = None, *, asof: AsOf = None) -> pd.DataFrame:
+        """Return the stored findings of the quality checks, one row a finding."""
+        return self.lake.quality(None if symbols is None else names(symbols), asof=self._asof(asof))
+
+    @overload
+    def sql(
+        self, query: str, *, out: Literal["pandas"] = ..., asof: AsOf = ..., parameters: Any = ...
+    ) -> pd.DataFrame: ...
+    @overload
+    def sql(
+        self, query: str, *, out: Literal["polars"], asof: AsOf = ..., parameters: Any = ...
+    ) -> pl.DataFrame: ...
+    def sql(
+        self,
+        query: str,
+        *,
+        out: Literal["pandas", "polars"] = "pandas",
+        asof: AsOf = None,
+        parameters: Any = (),
+    ) -> pd.DataFrame | pl.DataFrame:
+        """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality. Read-only."""
+        answer: pd.DataFrame | pl.DataFrame = self.lake.sql(
+            query, out=out, asof=self._asof(asof), parameters=parameters
+        )
+        return answer
+
+    def delete(self, symbols: str | Sequence[str], *, freq: str | None = None, **span: Any) -> Written:
+        """Delete bars (`start=`, `end=` narrow it). Earlier snapshots stay readable."""
+        return self.lake.delete(names(symbols), freq=freq, **span)
+
+    def compact(self) -> Compacted:
+        """Merge small files and drop snapshots that no run and no result names."""
+        return self.lake.compact(keep=self.catalog.named_snapshots())
+
+    def _asof(self, asof: AsOf) -> AsOf:
+        return self.config.snapshot if asof is None else asof

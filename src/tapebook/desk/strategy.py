@@ -1,0 +1,222 @@
+"""Strategies traded on past bars, and the results that are kept."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any
+
+from tapebook.desk.data import DataRoom
+from tapebook.progress import progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import pandas as pd
+
+    from tapebook.data.panel import Bars
+    from tapebook.strategy import Rules, Strategy
+    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.causality import Causality
+    from tapebook.strategy.sweep import Sweep
+
+HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
+"""Figures that a list of results shows."""
+
+
+class StrategyRoom(DataRoom):
+    """Backtests, sweeps, checks, stored results."""
+
+    def strategy(self, name: str | Callable[..., Any]) -> Strategy:
+        """Find a strategy: of the library, "file.py:function", or a function of yours."""
+        from tapebook.strategy import registry
+
+        return registry.get(name)
+
+    def backtest(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        rules: Rules | None = None,
+        benchmark: str | pd.Series | None = None,
+        note: str = "",
+        save: bool = True,
+        **settings: Any,
+    ) -> Backtest:
+        """Trade a strategy's decisions on past bars: decided at a close, filled at the next open.
+
+        Parameters
+        ----------
+        strategy : str or function
+            A library name, "file.py:function", or a function `bars, **parameters -> Signals or weights`.
+        bars : Bars or symbols
+            What to trade. Symbols are read from the lake, adjusted for splits.
+        rules : Rules, optional
+            Cash, costs, sizing, stops and execution; single fields can be given among `settings`.
+        benchmark : str or Series, optional
+            A symbol of the lake, or closes. Equal-weight buy and hold of the same bars by default.
+        save : bool
+            Keep the result in the catalogue, so that `Desk.load(bt.id)` finds it.
+        settings
+            The strategy's parameters and the fields of `Rules`; an unknown name is refused.
+
+        Raises
+        ------
+        BadParameter, UnknownName
+            Before anything is computed, naming the parameter, what was expected and the near name.
+        """
+        from tapebook.data.panel import Bars
+        from tapebook.strategy import Rules
+        from tapebook.strategy.backtest import run_backtest
+        from tapebook.strategy.rules import divided
+
+        found = self.strategy(strategy)
+        params, ruled = divided(found.name, found.parameters, settings)
+        params, rules = found.check(params), replace(rules or Rules(), **ruled)
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
+        result = run_backtest(
+            found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)
+        )
+        return self.save(result, note=note) if save else result
+
+    def sweep(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        rules: Rules | None = None,
+        where: Callable[..., bool] | str | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        alone: bool | None = None,
+        executor: Executor | None = None,
+        resume: Sweep | None = None,
+        **settings: Any,
+    ) -> Sweep:
+        """Trade a strategy under many settings: `fast=range(5, 50), slow=[50, 100], stop_loss=[None, 0.1]`.
+
+        Parameters
+        ----------
+        where : function or str, optional
+            `lambda fast, slow: fast < slow`, or "fast < slow": combinations that are tried.
+        sample : int, optional
+            Try only so many, drawn at random with `seed`.
+        alone : bool, optional
+            Each symbol with cash of its own, or all in one pot.
+        executor : concurrent.futures.Executor, optional
+            Where the work is done; threads of this process by default.
+        resume : Sweep, optional
+            Go on from one that was stopped with Ctrl-C.
+        settings
+            Parameters of the strategy and fields of `Rules`; several values vary, one is fixed.
+        """
+        from tapebook.data.panel import Bars
+        from tapebook.strategy.condition import condition
+        from tapebook.strategy.sweep import sweep
+
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
+        found = self.strategy(strategy)
+        with progress(f"sweeping {found.name}") as report:
+            return sweep(
+                found,
+                panel,
+                settings,
+                rules=rules,
+                where=condition(where) if isinstance(where, str) else where,
+                sample=sample,
+                seed=seed,
+                alone=alone,
+                executor=executor,
+                resume=resume,
+                progress=report,
+            )
+
+    def check(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        cuts: int = 20,
+        **params: Any,
+    ) -> Causality:
+        """Look for decisions that use later bars, by taking those away and replacing them.
+
+        Parameters
+        ----------
+        strategy, bars
+            As for `backtest`; nothing is traded.
+        cuts : int
+            Random bars after which the future is altered, besides those with a signal.
+        params
+            The strategy's parameters.
+
+        Returns
+        -------
+        Causality
+            The verdict, the first bar, symbol and field that leaked, and what was not looked at.
+        """
+        from tapebook.data.panel import Bars
+        from tapebook.strategy.lookahead import check
+
+        found = self.strategy(strategy)
+        params = found.check(params)
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
+        with progress(f"checking {found.name}") as report:
+            return check(found, panel, params=params, cuts=cuts, progress=report)
+
+    def _benchmark(self, benchmark: str | pd.Series | None, bars: Bars) -> pd.Series | str | None:
+        if not isinstance(benchmark, str) or benchmark in bars.symbols:
+            return benchmark
+        closes = self.bars(benchmark, end=bars.index[-1], freq=str(bars.freq), adjust=bars.adjust).close[
+            benchmark
+        ]
+        return closes.rename(benchmark)
+
+    def save(self, result: Backtest, *, note: str = "") -> Backtest:
+        """Keep a backtest in the catalogue: its files first, then the row that names them."""
+        saved = result.named(*_stamp())
+        folder = self.config.results / str(saved.id)
+        staging = folder.with_name(folder.name + ".part")
+        saved.write(staging)
+        staging.rename(folder)
+        self.catalog.results.add(saved.record(), note=note)
+        return saved
+
+    def load(self, id: str) -> Backtest:
+        """Read a stored backtest back, whole."""
+        from tapebook.strategy.backtest import Backtest
+
+        row = self.catalog.results.get(id)
+        return Backtest.read(self.config.results / row.id)
+
+    def results(self, **filters: Any) -> pd.DataFrame:
+        """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`)."""
+        import pandas as pd
+
+        rows = self.catalog.results.list(**filters)
+        shown = [
+            {name: row[name] for name in ("id", "created", "strategy", "symbols", "params")}
+            | {name: (row["metrics"].get(name) or {}).get("value") for name in HEADLINE}
+            | {"execution": row["rules"].get("execution")}
+            | {name: row[name] for name in ("snapshot", "run_id", "note")}
+            for row in rows
+        ]
+        return pd.DataFrame(
+            shown, columns=None if shown else ["id", "created", "strategy", "symbols", "params"]
+        )
+
+    def delete_result(self, id: str) -> None:
+        """Delete a stored backtest: the row first, then its files."""
+        row = self.catalog.results.get(id)
+        self.catalog.results.delete(row.id)
+        shutil.rmtree(self.config.results / row.id, ignore_errors=True)
+
+
+def _stamp() -> tuple[str, str]:
+    """Return an id for a result and the time that it is made of."""
+    now = datetime.now(UTC)
+    return f"bt-{now:%Y%m%d-%H%M%S}-{token_hex(2)}", now.isoformat(timespec="seconds")
