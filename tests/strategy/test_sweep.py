@@ -282,3 +282,27 @@ def test_a_compiled_strategy_is_like_any_other():
     holes.iloc[50:60, 0] = np.nan
     gaps = Bars.from_frames(close=holes, calendars="XNYS")
     check(sweep(cross, gaps, {"fast": [3, 4, 5], "slow": [12, 20]}, alone=True), rows=3)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"rules": Rules(execution="same_close")},
+        {"settings": {"execution": "same_close"}},
+        {"settings": {"execution": ["next_open", "same_close"]}},
+    ],
+    ids=["rules", "fixed", "varied"],
+)
+def test_what_is_filled_at_the_same_close_says_so_everywhere(given):
+    from tapebook.strategy.figures import MARK
+
+    settings = {"fast": [3, 5], "slow": [12, 20]} | given.get("settings", {})
+    sw = sweep(CROSS, market(N=1), settings, rules=given.get("rules"))
+    assert sw.same_close
+    for said in (repr(sw), sw._repr_html_(), sw.warning):
+        assert MARK in said
+    for figure in (sw.heatmap("fast", "slow"), sw.parallel()):
+        assert "FILLED AT THE SAME CLOSE" in figure.layout.title.text
+    plain = sweep(CROSS, market(N=1), {"fast": [3, 5], "slow": [12, 20]})
+    assert (plain.same_close, plain.warning) == (False, "")
+    assert MARK not in repr(plain) + plain._repr_html_() + plain.heatmap().layout.title.text

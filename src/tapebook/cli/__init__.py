@@ -47,9 +47,9 @@ def main(ctx: click.Context, home: str | None) -> None:
 
 
 def _attach() -> None:
-    from tapebook.cli import data, deliver, runs, strategy
+    from tapebook.cli import data, deliver, runs, strategy, sweep
 
-    for room in (data, strategy, runs, deliver):
+    for room in (data, strategy, sweep, runs, deliver):
         for command in room.COMMANDS:
             main.add_command(command)
 

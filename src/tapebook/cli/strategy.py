@@ -84,7 +84,7 @@ def on_bars(command: Callable[..., None]) -> click.Command:
     return click.command(context_settings=settings)(command)
 
 
-def _parted(words: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
+def parted(words: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
     """Part `AAPL MSFT --fast 10` into symbols (None for all) and settings."""
     first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
     return ",".join(words[:first]) or None, _options(words[first:])
@@ -118,7 +118,7 @@ def backtest(
     from tapebook.strategy import Rules, registry
     from tapebook.strategy.rules import divided
 
-    symbols, said = _parted(words)
+    symbols, said = parted(words)
     found = registry.get(name)
     said, ruled = divided(found.name, found.parameters, said)
     params, rules = found.parse(said), Rules.parse(ruled)
@@ -140,41 +140,6 @@ def backtest(
 
 
 @on_bars
-@click.option("--where", help="Only combinations that meet this, such as 'fast < slow'.")
-@click.option("--sample", type=int, help="Try only so many, drawn at random.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
-@click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
-@click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
-@as_json
-def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool, **options: Any) -> None:
-    """Trade STRATEGY under many settings and rank what came of it.
-
-    Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
-
-    \b
-    tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200:10 --where "fast < slow"
-    """
-    from tapebook.strategy import registry
-    from tapebook.strategy.spans import read_settings
-
-    symbols, said = _parted(words)
-    found = registry.get(name)
-    settings = read_settings(found, said)
-    span = {key: options.pop(key) for key in ("start", "end", "freq", "asof")}
-    with open_desk() as desk:
-        bars = desk.bars(symbols, **span)
-        done = desk.sweep(found, bars, **options, **settings)
-    ranked = done.robustness(metric)
-    ranked = ranked.head(top) if top else ranked
-    if json_:
-        click.echo(dump(ranked.to_dict("records")))
-        return
-    click.echo(repr(done))
-    show(ranked, False)
-
-
-@on_bars
 @adjusted
 @click.option("--cuts", default=20, show_default=True, help="Random bars to cut at, besides the signals.")
 @as_json
@@ -191,7 +156,7 @@ def check(name: str, words: tuple[str, ...], cuts: int, json_: bool, **span: Any
     """
     from tapebook.strategy import registry
 
-    symbols, said = _parted(words)
+    symbols, said = parted(words)
     found = registry.get(name)
     params = found.parse(said)
     with open_desk() as desk:
@@ -250,12 +215,17 @@ def results_odds(id: str, trials: int | None, draws: int, seed: int, json_: bool
         result = desk.load(id)
     expected, luck = result.expectancy(draws=draws, seed=seed), result.luck(trials=trials)
     if json_:
-        click.echo(dump({"expectancy": expected.to_json(), "luck": luck.to_json()}))
+        click.echo(dump({"expectancy": expected.to_json(), "luck": luck.record()}))
         return
     click.echo(repr(result))
     show(expected.frame()[["shown", "convention"]], False)
     click.echo()
+    click.echo(_verdict(luck))
     show(luck.frame()[["shown", "convention"]], False)
+
+
+def _verdict(luck: Any) -> str:
+    return "\n".join([f"Verdict: {luck.verdict}", *(f"  - {reason}" for reason in luck.reasons)])
 
 
 @results.command("delete")
@@ -267,4 +237,4 @@ def results_delete(ids: tuple[str, ...], yes: bool) -> None:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
 
 
-COMMANDS = [strategy, backtest, check, sweep, results]
+COMMANDS = [strategy, backtest, check, results]

@@ -37,7 +37,13 @@ def robustness(ranked: pd.DataFrame, varied: Sequence[str], metric: str) -> pd.D
 
 
 def heatmap(
-    ranked: pd.DataFrame, varied: Sequence[str], x: str | None, y: str | None, metric: str
+    ranked: pd.DataFrame,
+    varied: Sequence[str],
+    x: str | None,
+    y: str | None,
+    metric: str,
+    *,
+    warning: str = "",
 ) -> go.Figure:
     """Do what `Sweep.heatmap` says."""
     import plotly.graph_objects as go
@@ -61,7 +67,7 @@ def heatmap(
     )  # fmt: skip
     figure.update_layout(
         template=go.layout.Template(theme.template()),
-        title=f"{_words(metric)} by {across} and {up}",
+        title=_title(f"{_words(metric)} by {_words(across)} and {_words(up)}", warning),
         height=460,
     )
     figure.update_xaxes(title=across, type="category")
@@ -69,7 +75,7 @@ def heatmap(
     return figure
 
 
-def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str) -> go.Figure:
+def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str, *, warning: str = "") -> go.Figure:
     """Do what `Sweep.parallel` says."""
     import plotly.graph_objects as go
 
@@ -93,7 +99,7 @@ def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str) -> go.Fig
     figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line | {"showscale": True}))
     figure.update_layout(
         template=go.layout.Template(theme.template()),
-        title=f"Combinations by {_words(metric)}",
+        title=_title(f"combinations by {_words(metric)}", warning),
         height=460,
         margin={"t": 110, "l": 80, "r": 40},
     )
@@ -107,6 +113,11 @@ def _steps(column: pd.Series) -> np.ndarray:
         values.sort()
     where = {value: i for i, value in enumerate(values)}
     return np.array([where[v] for v in column.tolist()])
+
+
+def _title(said: str, warning: str) -> str:
+    marked = warning.replace(": ", ":<br>")  # one line would be cut off on a phone
+    return said + (f"<br><span style='font-size:13px'><b>⚠ {marked}</b></span>" if warning else "")
 
 
 def _words(name: str) -> str:

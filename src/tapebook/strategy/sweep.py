@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadParameter, NoData
+from tapebook.strategy.figures import MARK
 from tapebook.strategy.memory import Memory, remembering
 from tapebook.strategy.rules import Rules, divided
 
@@ -50,6 +51,20 @@ class Sweep:
     alone: bool
     seconds: float
     complete: bool
+
+    @property
+    def same_close(self) -> bool:
+        """Whether any combination fills at the close that decided it: not tradable as shown."""
+        return "same_close" in (self.rules.execution, self.fixed.get("execution")) or (
+            "execution" in self.varied and bool((self.table["execution"] == "same_close").any())
+        )
+
+    @property
+    def warning(self) -> str:
+        """What every output must carry; empty if there is nothing to warn of."""
+        if not self.same_close:
+            return ""
+        return f"execution=same_close is {MARK}" if "execution" in self.varied else MARK
 
     def best(self, metric: str = "sharpe") -> Settings:
         """Return the settings with the highest mean of `metric` over the symbols; luck is not taken out."""
@@ -92,26 +107,23 @@ class Sweep:
         """Draw `metric` over two settings; others are averaged over."""
         from tapebook.strategy.robustness import heatmap
 
-        return heatmap(self.ranked(metric), self.varied, x, y, metric)
+        return heatmap(self.ranked(metric), self.varied, x, y, metric, warning=self.warning)
 
     def parallel(self, metric: str = "sharpe") -> go.Figure:
         """Draw every combination as a line across its settings, coloured by `metric`."""
         from tapebook.strategy.robustness import parallel
 
-        return parallel(self.ranked(metric), self.varied, metric)
+        return parallel(self.ranked(metric), self.varied, metric, warning=self.warning)
 
     def __repr__(self) -> str:
-        done = len(self.table) // (len(self.bars.symbols) if self.alone else 1)
-        state = "" if self.complete else " (stopped: go on with resume=)"
-        of = f"{done:,} of {self.asked:,} combinations of {', '.join(self.varied)}"
-        lines = [f"Sweep of {self.strategy.name}: {of}{state}"]
-        lines.append(f"  {self.refused:,} refused by the strategy, {self.seconds:.1f} s")
-        if done and not self.table["sharpe"].isna().all():
-            chosen = ", ".join(f"{name}={value}" for name, value in self.best().items())
-            top = self.ranked()["sharpe"].iloc[0]
-            said = f"the best of {done:,}, not yet evidence"
-            lines.append(f"  highest Sharpe ratio {top:.2f} at {chosen}: {said}")
-        return "\n".join(lines)
+        from tapebook.strategy.sweep_words import lines
+
+        return "\n".join(lines(self))
+
+    def _repr_html_(self) -> str:
+        from tapebook.strategy.sweep_words import page
+
+        return page(self)
 
 
 def sweep(

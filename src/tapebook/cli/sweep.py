@@ -1,0 +1,61 @@
+"""`tapebook sweep`: a strategy under many settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tapebook.cli.output import adjusted, as_json, dump, open_desk, show
+from tapebook.cli.strategy import on_bars, parted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tapebook.strategy.sweep import Sweep
+
+SPAN = ("start", "end", "freq", "asof", "adjust")
+"""Options that say which bars."""
+
+
+@on_bars
+@adjusted
+@click.option("--where", help="Only combinations that meet this, such as 'fast < slow'.")
+@click.option("--sample", type=int, help="Try only so many, drawn at random.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
+@click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
+@click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
+@as_json
+def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool, **options: Any) -> None:
+    """Trade STRATEGY under many settings and rank what came of it.
+
+    Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
+
+    \b
+    tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200:10 --where "fast < slow"
+    """
+    from tapebook.strategy import registry
+    from tapebook.strategy.spans import read_settings
+
+    symbols, said = parted(words)
+    found = registry.get(name)
+    settings = read_settings(found, said)
+    span = {key: options.pop(key) for key in SPAN}
+    with open_desk() as desk:
+        bars = desk.bars(symbols, **span)
+        done = desk.sweep(found, bars, **options, **settings)
+    ranked = done.robustness(metric)
+    _print(done, ranked.head(top) if top else ranked, json_)
+
+
+def _print(done: Sweep, ranked: pd.DataFrame, json_: bool) -> None:
+    if not json_:
+        click.echo(repr(done))
+        show(ranked, False)
+        return
+    marked = {"warning": done.warning} if done.warning else {}
+    click.echo(dump([row | marked for row in ranked.to_dict("records")]))
+
+
+COMMANDS = [sweep]

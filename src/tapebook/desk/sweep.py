@@ -1,0 +1,73 @@
+"""A strategy traded under many settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tapebook.desk.data import DataRoom
+from tapebook.progress import progress
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from tapebook.data.panel import Bars
+    from tapebook.strategy import Rules
+    from tapebook.strategy.sweep import Sweep
+
+
+class SweepRoom(DataRoom):
+    """Sweeps."""
+
+    def sweep(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        rules: Rules | None = None,
+        where: Callable[..., bool] | str | None = None,
+        sample: int | None = None,
+        seed: int = 0,
+        alone: bool | None = None,
+        executor: Executor | None = None,
+        resume: Sweep | None = None,
+        **settings: Any,
+    ) -> Sweep:
+        """Trade a strategy under many settings: `fast=range(5, 50), slow=[50, 100], stop_loss=[None, 0.1]`.
+
+        Parameters
+        ----------
+        where : function or str, optional
+            `lambda fast, slow: fast < slow`, or "fast < slow": combinations that are tried.
+        sample : int, optional
+            Try only so many, drawn at random with `seed`.
+        alone : bool, optional
+            Each symbol with cash of its own, or all in one pot.
+        executor : concurrent.futures.Executor, optional
+            Where the work is done; threads of this process by default.
+        resume : Sweep, optional
+            Go on from one that was stopped with Ctrl-C.
+        settings
+            Parameters of the strategy and fields of `Rules`; several values vary, one is fixed.
+        """
+        from tapebook.data.panel import Bars
+        from tapebook.strategy import registry
+        from tapebook.strategy.condition import condition
+        from tapebook.strategy.sweep import sweep
+
+        panel = bars if isinstance(bars, Bars) else self.bars(bars)
+        found = registry.get(strategy)
+        with progress(f"sweeping {found.name}") as report:
+            return sweep(
+                found,
+                panel,
+                settings,
+                rules=rules,
+                where=condition(where) if isinstance(where, str) else where,
+                sample=sample,
+                seed=seed,
+                alone=alone,
+                executor=executor,
+                resume=resume,
+                progress=report,
+            )
