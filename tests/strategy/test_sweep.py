@@ -98,7 +98,9 @@ def test_where_sample_and_refusals():
     assert every.asked == 18 * 15
     assert len(every.table) == every.asked - every.refused == len(met.table)
     pd.testing.assert_frame_equal(every.table, met.table)
-    some = sweep(CROSS, bars, settings, where=lambda fast, slow: fast < slow, sample=20, seed=3)
+    some = sweep(
+        CROSS, bars, settings, where=lambda fast, slow: fast < slow, search="random", trials=20, seed=3
+    )
     assert len(some.table) == 20
     merged = some.table.merge(met.table, on=list(met.table.columns))
     assert len(merged) == 20

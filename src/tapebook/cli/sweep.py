@@ -21,13 +21,20 @@ SPAN = ("start", "end", "freq", "asof", "adjust")
 @on_bars
 @adjusted
 @click.option("--where", help="Only combinations that meet this, such as 'fast < slow'.")
-@click.option("--sample", type=int, help="Try only so many, drawn at random.")
+@click.option(
+    "--search",
+    type=click.Choice(["grid", "random", "optuna"]),
+    default="grid",
+    show_default=True,
+    help="All combinations, or --trials of them: at random, or guided by those before.",
+)
+@click.option("--trials", type=click.IntRange(min=1), help="How many to try, where not all.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
 @click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
 @click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
 @as_json
-def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool, **options: Any) -> None:
+def sweep(name: str, words: tuple[str, ...], top: int, json_: bool, **options: Any) -> None:
     """Trade STRATEGY under many settings and rank what came of it.
 
     Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
@@ -45,7 +52,7 @@ def sweep(name: str, words: tuple[str, ...], metric: str, top: int, json_: bool,
     with open_desk() as desk:
         bars = desk.bars(symbols, **span)
         done = desk.sweep(found, bars, **options, **settings)
-    ranked = done.robustness(metric)
+    ranked = done.robustness()
     _print(done, ranked.head(top) if top else ranked, json_)
 
 

@@ -26,7 +26,9 @@ class SweepRoom(DataRoom):
         *,
         rules: Rules | None = None,
         where: Callable[..., bool] | str | None = None,
-        sample: int | None = None,
+        search: str = "grid",
+        trials: int | None = None,
+        metric: str = "sharpe",
         seed: int = 0,
         alone: bool | None = None,
         executor: Executor | None = None,
@@ -39,8 +41,11 @@ class SweepRoom(DataRoom):
         ----------
         where : function or str, optional
             `lambda fast, slow: fast < slow`, or "fast < slow": combinations that are tried.
-        sample : int, optional
-            Try only so many, drawn at random with `seed`.
+        search : "grid", "random" or "optuna"
+            Every combination; `trials` of them drawn at random with `seed`; or `trials` of them, each
+            batch chosen by what the earlier ones made. None is tried twice.
+        metric : str
+            What combinations are ranked by, and what a guided search looks for: the highest.
         alone : bool, optional
             Each symbol with cash of its own, or all in one pot.
         executor : concurrent.futures.Executor, optional
@@ -64,7 +69,9 @@ class SweepRoom(DataRoom):
                 settings,
                 rules=rules,
                 where=condition(where) if isinstance(where, str) else where,
-                sample=sample,
+                search=search,
+                trials=trials,
+                metric=metric,
                 seed=seed,
                 alone=alone,
                 executor=executor,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from tapebook import theme
 from tapebook.errors import BadParameter
+from tapebook.strategy.grid import plain
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
-def robustness(ranked: pd.DataFrame, varied: Sequence[str], metric: str) -> pd.DataFrame:
+def robustness(ranked: pd.DataFrame, tried: Mapping[str, Sequence[Any]], metric: str) -> pd.DataFrame:
     """Do what `Sweep.robustness` says, for combinations ranked by `metric`."""
-    steps = [_steps(ranked[name]) for name in varied]
+    varied = list(tried)
+    steps = [_steps(ranked[name], tried[name]) for name in varied]
     place = {tuple(row): i for i, row in enumerate(np.column_stack(steps))}
     values = ranked[metric].to_numpy(dtype=float)
     rows = []
@@ -106,13 +108,13 @@ def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str, *, warnin
     return figure
 
 
-def _steps(column: pd.Series) -> np.ndarray:
-    """Each value's place among the values that were tried."""
-    values = list(dict.fromkeys(column.tolist()))
+def _steps(column: pd.Series, tried: Sequence[Any]) -> np.ndarray:
+    """Each value's place among the values that were given, in order where they are numbers."""
+    values = [plain(v) for v in tried]
     if all(isinstance(v, (int, float)) for v in values):
         values.sort()
     where = {value: i for i, value in enumerate(values)}
-    return np.array([where[v] for v in column.tolist()])
+    return np.array([where[plain(v)] for v in column.tolist()])
 
 
 def _title(said: str, warning: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, product
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 
 from tapebook.errors import BadParameter, NoData
 from tapebook.strategy.figures import MARK
+from tapebook.strategy.grid import Grid, Settings, Todo, check, parted, plain
 from tapebook.strategy.memory import Memory, remembering
 from tapebook.strategy.rules import Rules, divided
 
@@ -24,40 +26,55 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.strategy.backtest import Backtest
     from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.sweep_sample import Sample
 
-Settings = dict[str, Any]
 Report = Callable[[int, int, str], None]
+Rows = list[tuple[Settings, np.ndarray]]
 CHUNK = 200
 """Combinations that are handed out together."""
+SEARCHES = ("grid", "random", "optuna")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """What came of a sweep. `table`: one row a combination (and symbol, when each is traded alone).
 
-    Its first columns are the settings that varied (`varied`), then "symbol" where each is alone, then
-    the figures, as a backtest computes them. `refused`: combinations that the strategy itself refused.
-    `complete` is False when it was stopped; what was done is there, and `resume=` goes on from it.
+    Its first columns are the settings that varied, then "symbol" where each is alone, then the
+    figures, as a backtest computes them. `values`: what was given of each setting that varied.
+    `metric`: what combinations are ranked by unless told otherwise. `asked`: combinations that were
+    to be tried; `refused`: those that the strategy itself refused. `complete` is False when it was
+    stopped; what was done is there, and `resume=` goes on from it.
     """
 
     strategy: Strategy
     bars: Bars
     rules: Rules
     fixed: Settings
-    varied: tuple[str, ...]
+    values: Mapping[str, list[Any]]
     table: pd.DataFrame
     asked: int
     refused: int
     alone: bool
     seconds: float
     complete: bool
+    search: str = "grid"
+    metric: str = "sharpe"
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """Names of the settings that varied."""
+        return tuple(self.values)
+
+    @property
+    def done(self) -> int:
+        """Combinations that were traded."""
+        return len(self.table) // (len(self.bars.symbols) if self.alone else 1)
 
     @property
     def same_close(self) -> bool:
         """Whether any combination fills at the close that decided it: not tradable as shown."""
-        return "same_close" in (self.rules.execution, self.fixed.get("execution")) or (
-            "execution" in self.varied and bool((self.table["execution"] == "same_close").any())
-        )
+        execution = [self.fixed.get("execution", self.rules.execution)]
+        return "same_close" in self.values.get("execution", execution)
 
     @property
     def warning(self) -> str:
@@ -66,15 +83,31 @@ class Sweep:
             return ""
         return f"execution=same_close is {MARK}" if "execution" in self.varied else MARK
 
-    def best(self, metric: str = "sharpe") -> Settings:
+    @cached_property
+    def sample(self) -> Sample | None:
+        """Returns of at most 128 combinations (and symbols), drawn evenly, the best Sharpe ratio among them.
+
+        Computed when first asked for, in this process; None if nothing was traded.
+        """
+        from tapebook.strategy.sweep_sample import sample
+
+        return sample(self)
+
+    def best(self, metric: str | None = None) -> Settings:
         """Return the settings with the highest mean of `metric` over the symbols; luck is not taken out."""
+        metric = metric or self.metric
         ranked = self.ranked(metric)
         if ranked.empty or ranked[metric].isna().all():
             raise NoData(f"no combination has a {metric}: none of them traded")
-        return {name: _plain(ranked[name].iloc[0]) for name in self.varied}
+        return {name: plain(ranked[name].iloc[0]) for name in self.varied}
 
-    def ranked(self, metric: str = "sharpe") -> pd.DataFrame:
+    def settings_at(self, row: int) -> Settings:
+        """Return the settings that varied, of one row of the table."""
+        return {name: plain(self.table[name].iloc[row]) for name in self.varied}
+
+    def ranked(self, metric: str | None = None) -> pd.DataFrame:
         """Return the combinations by `metric`, highest first; symbols that were alone are averaged."""
+        metric = metric or self.metric
         if metric not in self.table or metric in (*self.varied, "symbol"):
             figures = [str(name) for name in self.table if name not in (*self.varied, "symbol")]
             raise BadParameter("metric", metric, "one of " + ", ".join(figures))
@@ -84,7 +117,7 @@ class Sweep:
             drop=True
         )
 
-    def backtest(self, settings: Mapping[str, Any] | None = None, *, metric: str = "sharpe") -> Backtest:
+    def backtest(self, settings: Mapping[str, Any] | None = None, *, metric: str | None = None) -> Backtest:
         """Run one combination as a full backtest; the best by `metric` unless settings are given."""
         from tapebook.strategy.backtest import run_backtest
 
@@ -93,7 +126,7 @@ class Sweep:
         rules = self.rules.changed(**ruled, **({"shared_cash": False} if self.alone else {}))
         return run_backtest(self.strategy, self.bars, params=params, rules=rules)
 
-    def robustness(self, metric: str = "sharpe") -> pd.DataFrame:
+    def robustness(self, metric: str | None = None) -> pd.DataFrame:
         """How the neighbours of each combination do, best first: plateau or spike.
 
         A neighbour differs by one step in one setting. Columns: the settings, `metric`, neighbours
@@ -101,19 +134,20 @@ class Sweep:
         """
         from tapebook.strategy.robustness import robustness
 
-        return robustness(self.ranked(metric), self.varied, metric)
+        return robustness(self.ranked(metric), self.values, metric or self.metric)
 
-    def heatmap(self, x: str | None = None, y: str | None = None, metric: str = "sharpe") -> go.Figure:
+    def heatmap(self, x: str | None = None, y: str | None = None, metric: str | None = None) -> go.Figure:
         """Draw `metric` over two settings; others are averaged over."""
         from tapebook.strategy.robustness import heatmap
 
-        return heatmap(self.ranked(metric), self.varied, x, y, metric, warning=self.warning)
+        ranked = self.ranked(metric)
+        return heatmap(ranked, self.varied, x, y, metric or self.metric, warning=self.warning)
 
-    def parallel(self, metric: str = "sharpe") -> go.Figure:
+    def parallel(self, metric: str | None = None) -> go.Figure:
         """Draw every combination as a line across its settings, coloured by `metric`."""
         from tapebook.strategy.robustness import parallel
 
-        return parallel(self.ranked(metric), self.varied, metric, warning=self.warning)
+        return parallel(self.ranked(metric), self.varied, metric or self.metric, warning=self.warning)
 
     def __repr__(self) -> str:
         from tapebook.strategy.sweep_words import lines
@@ -133,14 +167,16 @@ def sweep(
     *,
     rules: Rules | None = None,
     where: Callable[..., bool] | None = None,
-    sample: int | None = None,
+    search: str = "grid",
+    trials: int | None = None,
+    metric: str = "sharpe",
     seed: int = 0,
     alone: bool | None = None,
     executor: Executor | None = None,
     resume: Sweep | None = None,
     progress: Report | None = None,
 ) -> Sweep:
-    """Trade `strategy` under every combination of `settings`.
+    """Trade `strategy` under many combinations of `settings`.
 
     Parameters
     ----------
@@ -148,8 +184,12 @@ def sweep(
         Parameters and rules by name; a list, range or array of values varies, anything else is fixed.
     where : function, optional
         Called with the varied settings by name; combinations for which it is false are left out.
-    sample : int, optional
-        Try only so many, drawn without replacement by `seed`.
+    search : "grid", "random" or "optuna"
+        Every combination; `trials` of them, drawn without replacement by `seed`; or `trials` of them,
+        each batch chosen by what the earlier ones made (tree-structured Parzen estimator, Bergstra et
+        al. 2011, "Algorithms for Hyper-Parameter Optimization"). None is tried twice.
+    metric : str
+        What combinations are ranked by, and what a guided search looks for: the highest.
     alone : bool, optional
         Trade each symbol with cash of its own (True), or all in one pot. By default as the rules say,
         alone where there is one symbol.
@@ -163,103 +203,139 @@ def sweep(
     BadParameter, UnknownName
         Before anything runs, if a value is out of bounds or nothing varies.
     """
-    begun, rules = time.perf_counter(), rules or Rules()
-    values, fixed = _parted(strategy, settings)
-    combinations = _drawn(_allowed(values, where), sample, seed)
-    _checked(strategy, rules, values, fixed)
-    if not len(bars) or not bars.symbols:
-        raise NoData("there are no bars to trade: widen start and end, or name other symbols")
-    if alone is None:
-        alone = not rules.shared_cash or len(bars.symbols) == 1
-    done = _taken_over(resume, tuple(values))
-    todo = [c for c in combinations if tuple(c.values()) not in done]
-    job = _Job(_reference(strategy), bars, rules, fixed, alone)
-    rows, refused, complete = _run(job, todo, executor, progress or (lambda *_: None))
-    table = _table(rows, tuple(values), alone, bars)
-    if resume is not None and len(done):
-        table = pd.concat([resume.table, table], ignore_index=True) if len(table) else resume.table
-        refused += resume.refused
-    seconds = time.perf_counter() - begun
+    begun = time.perf_counter()
+    plan = planned(
+        strategy, bars, settings, rules=rules, where=where, search=search, trials=trials, metric=metric,
+        seed=seed, alone=alone,
+    )  # fmt: skip
+    job, varied = plan.job, tuple(plan.grid.values)
+    before = _taken_over(resume, plan)
+    rows, refused, complete = _done(plan, before, executor, progress or (lambda *_: None))
+    table = _table(rows, varied, job.alone, bars)
+    if len(before.table):
+        table = pd.concat([before.table, table], ignore_index=True) if len(table) else before.table
+        table = table if search == "optuna" else _in_grid_order(table, plan)
     return Sweep(
-        strategy,
-        bars,
-        rules,
-        fixed,
-        tuple(values),
-        table,
-        len(combinations),
-        refused,
-        alone,
-        seconds,
-        complete,
-    )
+        strategy=strategy, bars=bars, rules=job.rules, fixed=job.fixed, values=plan.grid.values, table=table,
+        asked=plan.asked, refused=refused, alone=job.alone, seconds=time.perf_counter() - begun,
+        complete=complete, search=search, metric=metric,
+    )  # fmt: skip
 
 
 # ---- what is tried
 
 
-def _parted(strategy: Strategy, settings: Mapping[str, Any]) -> tuple[dict[str, list[Any]], Settings]:
-    divided(strategy.name, strategy.parameters, settings)  # an unknown name is refused here
-    values = {name: _values(v) for name, v in settings.items() if _varies(v)}
-    for name, found in values.items():
-        if not found:
-            raise BadParameter(name, settings[name], "at least one value")
-    if not values:
-        raise BadParameter(
-            "settings", dict(settings), "at least one with several values, such as fast=range(5, 50)"
-        )
-    return values, {name: v for name, v in settings.items() if not _varies(v)}
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is going to do: the work, the combinations, and how they are chosen."""
+
+    job: _Job
+    grid: Grid
+    search: str
+    trials: int | None
+    metric: str
+    seed: int
+
+    @cached_property
+    def places(self) -> Sequence[int]:
+        """Places of the grid that are tried, ascending; all that may be tried in a guided search."""
+        if self.search == "random" and self.trials is not None:
+            return self.grid.drawn(self.trials, self.seed)
+        return self.grid.places
+
+    @property
+    def asked(self) -> int:
+        """How many combinations are tried, if all goes well."""
+        if self.search != "optuna" or self.trials is None:
+            return len(self.places)
+        return min(self.trials, len(self.places)) if self.grid.counted else self.trials
 
 
-def _varies(value: Any) -> bool:
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping))
-
-
-def _values(value: Iterable[Any]) -> list[Any]:
-    return list(dict.fromkeys(_plain(v) for v in value))
-
-
-def _plain(value: Any) -> Any:
-    plain = value.item() if hasattr(value, "item") else value
-    return None if isinstance(plain, float) and plain != plain else plain
-
-
-def _allowed(values: Mapping[str, list[Any]], where: Callable[..., bool] | None) -> list[Settings]:
-    every = (dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
-    found = [c for c in every if where is None or where(**c)]
-    if not found:
+def planned(
+    strategy: Strategy,
+    bars: Bars,
+    settings: Mapping[str, Any],
+    *,
+    rules: Rules | None,
+    where: Callable[..., bool] | None,
+    search: str,
+    trials: int | None,
+    metric: str,
+    seed: int,
+    alone: bool | None,
+) -> Plan:
+    """Check all that a sweep is given, as `sweep` says it."""
+    rules = rules or Rules()
+    values, fixed = parted(strategy, settings)
+    check(strategy, rules, values, fixed)
+    _check_search(search, trials, metric)
+    if not len(bars) or not bars.symbols:
+        raise NoData("there are no bars to trade: widen start and end, or name other symbols")
+    if alone is None:
+        alone = not rules.shared_cash or len(bars.symbols) == 1
+    grid = Grid(values, where)
+    plan = Plan(_Job(_reference(strategy), bars, rules, fixed, alone), grid, search, trials, metric, seed)
+    if not plan.asked:
         raise BadParameter("where", where, "a condition that at least one combination meets")
-    return found
+    return plan
 
 
-def _drawn(combinations: list[Settings], sample: int | None, seed: int) -> list[Settings]:
-    if sample is None or sample >= len(combinations):
-        return combinations
-    if sample < 1:
-        raise BadParameter("sample", sample, "at least 1 combination")
-    rows = np.random.default_rng(seed).choice(len(combinations), sample, replace=False)
-    return [combinations[i] for i in sorted(rows)]
+def _check_search(search: str, trials: int | None, metric: str) -> None:
+    from tapebook.strategy.sweep_work import names
+
+    if search not in SEARCHES:
+        raise BadParameter("search", search, "one of " + ", ".join(SEARCHES))
+    if search == "grid" and trials is not None:
+        raise BadParameter("trials", trials, "nothing: a grid tries all; give search='random' or 'optuna'")
+    if search != "grid" and (trials is None or trials < 1):
+        raise BadParameter("trials", trials, f"how many combinations to try, since search is {search!r}")
+    if metric not in names():
+        raise BadParameter("metric", metric, "one of " + ", ".join(names()))
 
 
-def _checked(strategy: Strategy, rules: Rules, values: Mapping[str, list[Any]], fixed: Settings) -> None:
-    """Refuse a value that its own declaration does not allow, before anything runs."""
-    for name, found in values.items():
-        for value in found:
-            if name in strategy.parameters:
-                strategy.parameters[name].check(value)
-            else:
-                rules.changed(**{name: value})
-    params, ruled = divided(strategy.name, strategy.parameters, fixed)
-    strategy.check(params)
-    rules.changed(**ruled)
+@dataclass(frozen=True)
+class _Before:
+    """What an earlier sweep did already: rows of its table, and their places in this grid."""
+
+    table: pd.DataFrame
+    places: frozenset[int] = frozenset()
 
 
-def _taken_over(resume: Sweep | None, varied: tuple[str, ...]) -> set[tuple[Any, ...]]:
+def _taken_over(resume: Sweep | None, plan: Plan) -> _Before:
     if resume is None or resume.table.empty:
-        return set()
+        return _Before(pd.DataFrame())
+    varied = tuple(plan.grid.values)
     if resume.varied != varied:
         raise BadParameter("resume", resume.varied, f"a sweep of the same settings: {', '.join(varied)}")
-    return {tuple(_plain(v) for v in row) for row in resume.table[list(varied)].itertuples(index=False)}
+    places = _places_of(resume.table, plan)
+    asked = places >= 0
+    if plan.search != "optuna":
+        asked &= np.isin(places, np.asarray(plan.places))
+    return _Before(resume.table[asked].reset_index(drop=True), frozenset(places[asked].tolist()))
+
+
+def _places_of(table: pd.DataFrame, plan: Plan) -> np.ndarray:
+    """Place of each row in the grid, -1 where it is none that may be tried."""
+    if not len(table):
+        return np.empty(0, dtype=int)
+    found = [plan.grid.place_of(row) for row in table[list(plan.grid.values)].itertuples(index=False)]
+    return np.array([-1 if p is None or not plan.grid.allows(p) else p for p in found])
+
+
+def _in_grid_order(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    return table.iloc[np.argsort(_places_of(table, plan), kind="stable")].reset_index(drop=True)
+
+
+def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, int, bool]:
+    """Do what is not done yet."""
+    if plan.search == "optuna":
+        from tapebook.strategy.guided import guided
+
+        return guided(plan, before.table, _places_of(before.table, plan), executor, report)
+    todo: Sequence[int] = plan.places
+    if before.places:
+        todo = [place for place in todo if place not in before.places]
+    return _run(plan.job, Todo(plan.grid, todo), executor, report)
 
 
 # ---- the work

@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 def lines(sw: Sweep) -> list[str]:
     """Return what was tried, how, and the best of it with a warning that it is the best of many."""
-    done = len(sw.table) // (len(sw.bars.symbols) if sw.alone else 1)
+    done, said = sw.done, sw.metric.replace("_", " ")
     state = "" if sw.complete else " (stopped: go on with resume=)"
     of = f"{done:,} of {sw.asked:,} combinations of {', '.join(sw.varied)}"
     found = [f"Sweep of {sw.strategy.name}: {of}{state}"]
     found.append(f"  {sw.refused:,} refused by the strategy, {sw.seconds:.1f} s")
     if sw.warning:
         found.append(f"  {sw.warning}")
-    if done and not sw.table["sharpe"].isna().all():
+    if done and not sw.table[sw.metric].isna().all():
         chosen = ", ".join(f"{name}={value}" for name, value in sw.best().items())
-        top = sw.ranked()["sharpe"].iloc[0]
-        found.append(f"  highest Sharpe ratio {top:.2f} at {chosen}: the best of {done:,}, not yet evidence")
+        top = sw.ranked()[sw.metric].iloc[0]
+        found.append(f"  highest {said} {top:.4g} at {chosen}: the best of {done:,}, not yet evidence")
     return found
 
 
