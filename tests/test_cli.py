@@ -89,7 +89,14 @@ def test_backtest_prints_figures_and_keeps_them(cli):
     assert shown["metrics"] == record["metrics"]
     odds = json.loads(cli("results", "odds", record["id"], "--trials", "20", "--json").stdout)
     assert odds["expectancy"]["trades"]["value"] == shown["metrics"]["trades"]["value"]
-    assert odds["luck"]["deflated_sharpe"]["value"] < odds["luck"]["probabilistic_sharpe"]["value"]
+    figures = odds["luck"]["figures"]
+    assert figures["deflated_sharpe"]["value"] < figures["probabilistic_sharpe"]["value"]
+    assert odds["luck"]["verdict"] in ("no evidence", "weak")
+    assert "Verdict: " in cli("results", "odds", record["id"]).stdout
+    assert "Verdict: " in cli("results", "show", record["id"]).stdout
+    tried = json.loads(cli("trials", "--json").stdout)
+    assert (tried[0]["family"], tried[0]["symbols"], tried[0]["trials"]) == ("trend", "AAPL", 1)
+    assert json.loads(cli("trials", "--batches", "--json").stdout)[0]["settings"] == record["params"]
     assert "Wilson's 95% interval" in cli("results", "odds", record["id"]).stdout
     assert record["id"] in cli("results", "list").stdout
     cli("results", "delete", record["id"], "--yes")

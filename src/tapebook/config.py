@@ -18,7 +18,8 @@ class Config:
     """One desk's settings. Every path is absolute.
 
     `database` is the catalogue's SQLAlchemy URL (SQLite file or PostgreSQL). The lake's own
-    catalogue follows it: a SQLite file beside it, or the same PostgreSQL database.
+    catalogue follows it: a SQLite file beside it, or the same PostgreSQL database. `snapshot` pins
+    the data, `trials` the ledger of trials (the number of its last batch): a run is pinned to both.
     """
 
     home: Path
@@ -28,6 +29,7 @@ class Config:
     results: Path
     notebooks: Path
     snapshot: int | None = None
+    trials: int | None = None
 
     @classmethod
     def load(cls, home: str | Path | None = None) -> Config:
@@ -43,9 +45,9 @@ class Config:
         root = Path(home or os.environ.get("TAPEBOOK_HOME") or _nearest()).expanduser().resolve()
         said = _read(root / FILE)
         said |= {name: value for name in _settable() if (value := os.environ.get(f"TAPEBOOK_{name.upper()}"))}
-        snapshot = said.get("snapshot")
-        if snapshot is not None and not str(snapshot).isdigit():
-            raise ConfigError(f"snapshot is {snapshot!r}: expected a number as in `tapebook data snapshots`")
+        for pin, where in (("snapshot", "tapebook data snapshots"), ("trials", "a run's manifest")):
+            if pin in said and not str(said[pin]).isdigit():
+                raise ConfigError(f"{pin} is {said[pin]!r}: expected a number as in `{where}`")
         lake = said.get("lake", "data/lake")
         return cls(
             home=root,
@@ -54,7 +56,8 @@ class Config:
             reports=_under(root, said.get("reports", "reports")),
             results=_under(root, said.get("results", "data/results")),
             notebooks=_under(root, said["notebooks"]) if "notebooks" in said else _notebooks(root),
-            snapshot=None if snapshot is None else int(snapshot),
+            snapshot=int(said["snapshot"]) if "snapshot" in said else None,
+            trials=int(said["trials"]) if "trials" in said else None,
         )
 
     @property

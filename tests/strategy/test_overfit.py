@@ -154,6 +154,6 @@ def test_more_others_than_tests_is_refused():
 
 def test_superior_ability_of_what_never_differs_is_none():
     flat = np.zeros(100)
-    assert o.superior_ability(np.zeros((100, 3)), flat, seed=0) == {"lower": 1, "consistent": 1, "upper": 1}
+    assert set(o.superior_ability(np.zeros((100, 3)), flat, seed=0).values()) == {1.0}
     with pytest.raises(BadParameter, match="a finite return for every bar"):
         o.superior_ability(np.full((100, 3), np.nan), flat, seed=0)

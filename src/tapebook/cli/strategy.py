@@ -132,6 +132,7 @@ def backtest(
         return
     click.echo(repr(result))
     show(result.metrics.frame()[["shown", "convention"]], False)
+    click.echo("\n" + _verdict(result.luck()))
     if result.id:
         click.echo(
             f"\nkept as {result.id}: `tapebook results show {result.id}`, or Desk.load({result.id!r})",
@@ -197,6 +198,7 @@ def results_show(id: str, json_: bool) -> None:
     else:
         click.echo(repr(result))
         show(result.metrics.frame()[["shown", "convention"]], False)
+        click.echo("\n" + _verdict(result.luck()))
 
 
 @results.command("odds")

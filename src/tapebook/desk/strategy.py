@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from tapebook.desk.data import DataRoom
+from tapebook.desk.trials import TrialRoom
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 """Figures that a list of results shows."""
 
 
-class StrategyRoom(DataRoom):
+class StrategyRoom(TrialRoom):
     """Backtests, checks, stored results."""
 
     def strategy(self, name: str | Callable[..., Any]) -> Strategy:
@@ -78,6 +78,7 @@ class StrategyRoom(DataRoom):
         result = run_backtest(
             found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)
         )
+        result = self._with_trials(result)
         return self.save(result, note=note) if save else result
 
     def check(
@@ -123,7 +124,7 @@ class StrategyRoom(DataRoom):
 
     def save(self, result: Backtest, *, note: str = "") -> Backtest:
         """Keep a backtest in the catalogue: its files first, then the row that names them."""
-        saved = result.named(*_stamp())
+        saved = (result if result.tried else self._with_trials(result)).named(*_stamp())
         folder = self.config.results / str(saved.id)
         staging = folder.with_name(folder.name + ".part")
         saved.write(staging)
@@ -132,11 +133,11 @@ class StrategyRoom(DataRoom):
         return saved
 
     def load(self, id: str) -> Backtest:
-        """Read a stored backtest back, whole."""
+        """Read a stored backtest back, whole; what it is worth is judged by all that was tried until now."""
         from tapebook.strategy.backtest import Backtest
 
         row = self.catalog.results.get(id)
-        return Backtest.read(self.config.results / row.id)
+        return self._with_trials(Backtest.read(self.config.results / row.id))
 
     def results(self, **filters: Any) -> pd.DataFrame:
         """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`)."""
@@ -146,7 +147,7 @@ class StrategyRoom(DataRoom):
         shown = [
             {name: row[name] for name in ("id", "created", "strategy", "symbols", "params")}
             | {name: (row["metrics"].get(name) or {}).get("value") for name in HEADLINE}
-            | {"execution": row["rules"].get("execution")}
+            | {"verdict": row["extra"].get("verdict"), "execution": row["rules"].get("execution")}
             | {name: row[name] for name in ("snapshot", "run_id", "note")}
             for row in rows
         ]

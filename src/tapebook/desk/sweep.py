@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tapebook.desk.data import DataRoom
+from tapebook.desk.trials import TrialRoom
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tapebook.strategy.sweep import Sweep
 
 
-class SweepRoom(DataRoom):
+class SweepRoom(TrialRoom):
     """Sweeps."""
 
     def sweep(
@@ -36,6 +36,8 @@ class SweepRoom(DataRoom):
         **settings: Any,
     ) -> Sweep:
         """Trade a strategy under many settings: `fast=range(5, 50), slow=[50, 100], stop_loss=[None, 0.1]`.
+
+        Every combination (of every symbol, where each is alone) counts in the ledger of trials.
 
         Parameters
         ----------
@@ -63,7 +65,7 @@ class SweepRoom(DataRoom):
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         found = registry.get(strategy)
         with progress(f"sweeping {found.name}") as report:
-            return sweep(
+            done = sweep(
                 found,
                 panel,
                 settings,
@@ -78,3 +80,4 @@ class SweepRoom(DataRoom):
                 resume=resume,
                 progress=report,
             )
+        return self._with_sweep(done)

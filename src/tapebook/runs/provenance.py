@@ -72,6 +72,19 @@ def snapshot(config: Config) -> int | None:
         lake.close()
 
 
+def trials(config: Config) -> int:
+    """Return the last batch of trials that a run's odds count: the pinned one, or the newest."""
+    if config.trials is not None:
+        return config.trials
+    from tapebook.data.catalog import Catalog
+
+    catalog = Catalog.open(config)
+    try:
+        return catalog.trials.newest()
+    finally:
+        catalog.close()
+
+
 def machine() -> dict[str, str]:
     """Versions of Python and of the platform."""
     return {"python": platform.python_version(), "platform": platform.platform()}

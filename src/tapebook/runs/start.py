@@ -34,6 +34,7 @@ def run(
     timeout: float | None = None,
     rerun_of: str | None = None,
     snapshot: int | None = None,
+    trials: int | None = None,
     seed: int | None = None,
     progress: Report | None = None,
 ) -> Run:
@@ -47,6 +48,8 @@ def run(
         Seconds that the whole run may take.
     snapshot : int, optional
         The lake's snapshot that the notebook reads; the newest by default.
+    trials : int, optional
+        The last batch of the ledger of trials that the notebook's odds count; the newest by default.
     seed : int, optional
         Of the generators of random and NumPy; 0 by default, so that equal runs are equal.
 
@@ -66,6 +69,7 @@ def run(
         timeout=timeout,
         rerun_of=rerun_of,
         snapshot=snapshot,
+        trials=trials,
         seed=seed,
         progress=progress,
     )
@@ -84,6 +88,7 @@ def rerun(config: Config, id: str, *, timeout: float | None = None, progress: Re
         timeout=timeout,
         rerun_of=before.id,
         snapshot=said["snapshot"],
+        trials=said.get("trials"),
         seed=said["seed"],
         progress=progress,
     )
@@ -102,6 +107,7 @@ def _run(
     timeout: float | None,
     rerun_of: str | None,
     snapshot: int | None,
+    trials: int | None,
     seed: int | None,
     progress: Report | None,
 ) -> Run:
@@ -110,7 +116,8 @@ def _run(
     if timeout is not None and not timeout > 0:
         raise BadParameter("timeout", timeout, "seconds above 0")
     snapshot = provenance.snapshot(config) if snapshot is None else snapshot
-    manifest = _manifest(config, found, parameters, rerun_of, snapshot, seed or 0)
+    trials = provenance.trials(config) if trials is None else trials
+    manifest = _manifest(config, found, parameters, rerun_of, snapshot, trials, seed or 0)
     folder = config.reports / manifest["run_id"]
     folder.mkdir(parents=True)
     for name in (TEMPLATE, NOTEBOOK):
@@ -192,6 +199,7 @@ def _manifest(
     parameters: dict[str, Any],
     rerun_of: str | None,
     snapshot: int | None,
+    trials: int,
     seed: int,
 ) -> dict[str, Any]:
     now = datetime.now(UTC)
@@ -203,6 +211,7 @@ def _manifest(
         "parameters": parameters,
         "inputs": provenance.inputs(config, parameters),
         "snapshot": snapshot,
+        "trials": trials,
         "seed": seed,
         "git": provenance.git(config.home),
         "code_hash": provenance.code_hash(),
@@ -236,7 +245,7 @@ def _row(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _environment(config: Config, folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
     """Give what the kernel sees: this process's variables, this desk, and the run's own."""
-    desk = replace(config, snapshot=manifest["snapshot"]).environment()
+    desk = replace(config, snapshot=manifest["snapshot"], trials=manifest["trials"]).environment()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAPEBOOK_")}
     return (
         inherited

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.strategy.declare import Strategy
     from tapebook.strategy.expectancy import Expectancy
+    from tapebook.strategy.luck import Luck
     from tapebook.strategy.metrics import Metrics
     from tapebook.strategy.simulate import Simulation
+    from tapebook.strategy.trials import Tried
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +59,8 @@ class Backtest:
     fingerprint: str
     code_hash: str
     equity_by_symbol: pd.DataFrame | None = None
+    family: str = "own"
+    tried: Tried | None = None
     id: str | None = None
     created: str | None = None
 
@@ -109,11 +113,17 @@ class Backtest:
 
         return expectancy(self, **options)
 
-    def luck(self, *, trials: int | None = None) -> Metrics:
-        """Probability that the Sharpe ratio is not luck, given how many `trials` were made."""
+    def luck(self, *, trials: int | None = None) -> Luck:
+        """Verdict, reasons and odds given all that was tried before (or so many independent `trials`)."""
         from tapebook.strategy.luck import luck
 
-        return luck(self, trials=trials)
+        return self._luck if trials is None else luck(self, trials=trials)
+
+    @cached_property
+    def _luck(self) -> Luck:
+        from tapebook.strategy.luck import luck
+
+        return luck(self)
 
     def named(self, id: str, created: str) -> Backtest:
         """Return the same result under an id, with the time at which it was made."""
@@ -234,6 +244,7 @@ def _result(
         snapshot=bars.snapshot,
         fingerprint=bars.fingerprint(),
         code_hash=found.source_hash,
+        family=found.family,
         equity_by_symbol=None if done.accounts == 1 else pd.DataFrame(done.equity, bars.index, columns),
     )
 

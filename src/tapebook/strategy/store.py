@@ -25,6 +25,7 @@ _PLAIN = (
     "snapshot",
     "fingerprint",
     "code_hash",
+    "family",
     "id",
     "created",
 )
@@ -42,6 +43,7 @@ def record(bt: Backtest) -> dict[str, Any]:
         "bars": len(bt.equity),
         "benchmark": None if bt.benchmark is None else str(bt.benchmark.name),
         "same_close": bt.same_close,
+        "verdict": bt.luck().verdict,
         "metrics": bt.metrics.to_json(),
     }
 
@@ -79,7 +81,7 @@ def read(folder: Path) -> Backtest:
         frame.columns.name = "symbol"
     benchmark = series["benchmark"].rename(said["benchmark"]) if said["benchmark"] is not None else None
     return Backtest(
-        **{name: said[name] for name in _PLAIN},
+        **{name: said[name] for name in _PLAIN if name in said},
         **wide,
         params=said["params"],
         rules=Rules(**said["rules"]),

@@ -61,7 +61,7 @@ def _rows(ratios: np.ndarray, seed: int, most: int) -> list[int]:
 
 def _returns(sw: Sweep, chosen: dict[str, Any]) -> np.ndarray | None:
     """Returns of one combination, shape (symbols or 1, T)."""
-    bt = sw.backtest(chosen)
+    bt = sw.traded(chosen)
     if not sw.alone or bt.equity_by_symbol is None:
         return bt.returns.to_numpy(dtype=float)[None, :]
     money = bt.equity_by_symbol.to_numpy(dtype=float).T

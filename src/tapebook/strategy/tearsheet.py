@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tapebook import theme
+from tapebook.strategy import tearsheet_luck
 from tapebook.strategy import tearsheet_parts as part
 from tapebook.strategy.figures import MARK
 
@@ -27,6 +28,8 @@ HEADLINE = {
     "win_rate": "won",
 }
 HEIGHTS = {"equity": 0.34, "drawdown": 0.14, "rolling_sharpe": 0.14, "monthly_returns": 0.2, "trades": 0.18}
+LINE = 17
+"""Pixels of a line of small text."""
 GAP = 66
 """Pixels between parts: two lines of dates and a title."""
 LEGEND = {"orientation": "v", "x": 0.01, "xanchor": "left", "y": 1.0, "yanchor": "top"}
@@ -47,7 +50,10 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
     years = part.years(bt)
     heights = [HEIGHTS[name] for name in HEIGHTS]
     rows_of_months = 60 + 22 * years
-    total = 1016 + rows_of_months
+    verdict, foot = tearsheet_luck.verdict(bt), tearsheet_luck.foot(bt)
+    top = 200 + 44 * bt.same_close + 20 * (len(bt.trades) > part.MARKERS) + LINE * (len(verdict) + 1)
+    bottom = 44 + LINE * (len(foot) + 3)
+    total = 772 + top + bottom + rows_of_months
     heights[3] = rows_of_months / 900 * sum(heights[:3] + heights[4:])
     figure = make_subplots(
         rows=5,
@@ -65,18 +71,32 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
         figure.update_xaxes(matches="x", row=row, col=1)
     figure.update_layout(
         template=go.layout.Template(theme.template(dark=dark)),
-        title={"text": headline(bt), "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
+        title={"text": _on_top(bt, verdict), "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
         height=total,
-        margin={
-            "t": 200 + 44 * bt.same_close + 20 * (len(bt.trades) > part.MARKERS),
-            "l": 62,
-            "r": 18,
-            "b": 44,
-        },
+        margin={"t": top, "l": 62, "r": 18, "b": bottom},
         legend=LEGEND,
         hovermode="closest",
     )
+    figure.add_annotation(
+        text="<br>".join(["<b>Could it be luck?</b>", *foot]),
+        font_size=12,
+        align="left",
+        showarrow=False,
+        xref="paper",
+        yref="paper",
+        x=0,
+        y=0,
+        yshift=-44,
+        xshift=-44,
+        xanchor="left",
+        yanchor="top",
+        name="luck",
+    )
     return figure
+
+
+def _on_top(bt: Backtest, verdict: list[str]) -> str:
+    return f"{headline(bt)}<br><span style='font-size:12px'>{'<br>'.join(verdict)}</span>"
 
 
 def parts(bt: Backtest, *, dark: bool = False) -> dict[str, go.Figure]:

@@ -10,6 +10,7 @@ from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.tables import results, runs
+from tapebook.data.catalog.trials import Trials
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -54,6 +55,11 @@ class Catalog:
     def strategies(self) -> Strategies:
         """Saved versions of strategies."""
         return Strategies(self._rows)
+
+    @cached_property
+    def trials(self) -> Trials:
+        """The ledger of everything that was tried."""
+        return Trials(self._rows)
 
     def named_snapshots(self) -> set[int]:
         """Return every snapshot of the lake that a run or a result names: those must stay readable."""

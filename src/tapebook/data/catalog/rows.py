@@ -23,6 +23,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
 
 from tapebook.data.catalog.tables import metadata
 from tapebook.errors import ConfigError, UnknownName
@@ -77,7 +78,9 @@ class Rows:
 
     @cached_property
     def _empty(self) -> Engine:
-        engine = create_engine("sqlite://")
+        engine = create_engine(  # one for every thread: by default each would get an empty one of its own
+            "sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False}
+        )
         metadata.create_all(engine)
         return engine
 

@@ -1,0 +1,177 @@
+"""What was tried before a result was chosen: how many trials, and how many of them were independent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tapebook.data.plain import plain
+from tapebook.strategy.sketch import Sketch, correlations, pooled, sketch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.sweep import Sweep
+
+ALIKE = 0.5
+"""Trials whose returns correlate more, on average over two groups, belong to one group."""
+SAMPLE = 384
+"""Sketches that are compared at most."""
+
+
+@dataclass(frozen=True)
+class Effective:
+    """Independent trials: `count` (between 1 and all), and the groups that were seen among `sampled`."""
+
+    count: float
+    groups: int
+    sampled: int
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """The trials among which one result was chosen, itself included.
+
+    `raw`: how many there were. `sample`: returns of some of them. `elsewhere`: trials of the same family
+    on other symbols, which do not count here. `idea`: family and universe, in words.
+    """
+
+    raw: int
+    sample: Sketch | None = field(default=None, repr=False)
+    elsewhere: int = 0
+    idea: str = ""
+
+    @cached_property
+    def effective(self) -> Effective:
+        """How many of them were independent."""
+        return effective(self.sample, self.raw)
+
+
+def effective(sample: Sketch | None, raw: int) -> Effective:
+    """Estimate how many of `raw` trials were independent, from the returns of some of them.
+
+    Trials are put into groups by average linkage of 1 − correlation, cut at 1 − `ALIKE` (López de Prado
+    2019, "A Data Science Solution to the Multiple-Testing Crisis", clusters trials for the same end).
+    Groups that the sample missed are estimated from those seen once and twice (Chao 1984,
+    bias-corrected). Trials that never moved are in no group: they could not win.
+    """
+    if sample is None or not len(sample):
+        return Effective(float(max(raw, 1)), 0, 0)
+    if len(sample) > SAMPLE:
+        sample = sample.rows(np.linspace(0, len(sample) - 1, SAMPLE).astype(int))
+    with np.errstate(invalid="ignore"):
+        moving = np.nanstd(sample.values, axis=1) > 1e-9
+    m = int(moving.sum())
+    if m < 2:
+        return Effective(1.0, m, len(sample))
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    apart = 1.0 - correlations(sample.values[moving])
+    np.fill_diagonal(apart, 0.0)
+    tree = linkage(squareform(apart, checks=False), "average")
+    sizes = np.bincount(fcluster(tree, 1.0 - ALIKE, "distance"))[1:]
+    able = raw * m / len(sample)
+    seen, once, twice = len(sizes), int((sizes == 1).sum()), int((sizes == 2).sum())
+    unseen = once * (once - 1) / (2.0 * (twice + 1)) if able > m else 0.0
+    return Effective(float(min(max(seen + unseen, 1.0), max(able, 1.0))), seen, len(sample))
+
+
+def entry_of_backtest(bt: Backtest) -> dict[str, Any]:
+    """Say a backtest as a row of the ledger; `key` is the same for the same computation."""
+    told = {
+        "kind": "backtest",
+        "strategy": bt.strategy,
+        "family": bt.family,
+        "code_hash": bt.code_hash,
+        "symbols": list(bt.symbols),
+        "settings": dict(bt.params),
+        "rules": bt.rules.record(),
+        "freq": bt.freq,
+        "start": bt.equity.index[0].isoformat(),
+        "end": bt.equity.index[-1].isoformat(),
+        "fingerprint": bt.fingerprint,
+    }
+    measured = float(bt.metrics["sharpe"].value)
+    ratio = measured if np.isfinite(measured) else None
+    return told | {
+        "key": _key(told, bt.adjust),
+        "count": 1,
+        "sharpe_mean": ratio,
+        "sharpe_deviation": None,
+        "sharpe_best": ratio,
+        "snapshot": bt.snapshot,
+        "sketch": own_sketch(bt.returns).pack(),
+    }
+
+
+def entry_of_sweep(sw: Sweep) -> dict[str, Any] | None:
+    """Say a sweep as one row that counts every combination (and symbol, where each was alone)."""
+    if sw.table.empty:
+        return None
+    settings = {name: _span(sw.table[name]) for name in sw.varied} | dict(sw.fixed)
+    told = {
+        "kind": "sweep",
+        "strategy": sw.strategy.name,
+        "family": sw.strategy.family,
+        "code_hash": sw.strategy.source_hash,
+        "symbols": list(sw.bars.symbols),
+        "settings": settings,
+        "rules": sw.rules.record(),
+        "freq": str(sw.bars.freq),
+        "start": sw.bars.index[0].isoformat(),
+        "end": sw.bars.index[-1].isoformat(),
+        "fingerprint": sw.bars.fingerprint(),
+    }
+    ratios = sw.table["sharpe"].to_numpy(dtype=float)
+    ratios = ratios[np.isfinite(ratios)]
+    sample = sw.sample
+    tried = "" if sample is None else _settings_digest(sw)
+    return told | {
+        "key": _key(told, str(sw.bars.adjust), tried, sw.alone),
+        "count": len(sw.table),
+        "sharpe_mean": float(ratios.mean()) if len(ratios) else None,
+        "sharpe_deviation": float(ratios.std()) if len(ratios) else None,
+        "sharpe_best": float(ratios.max()) if len(ratios) else None,
+        "snapshot": sw.bars.snapshot,
+        "sketch": None if sample is None else sketch(sample.returns, sw.bars.index).pack(),
+    }
+
+
+def with_own(bt: Backtest, tried: Tried) -> Tried:
+    """Add a backtest's own returns to the sample, and itself to the count, where no trial was it."""
+    own = own_sketch(bt.returns)
+    sample = own if tried.sample is None else pooled([tried.sample, own])
+    return Tried(max(tried.raw, 1), sample, tried.elsewhere, tried.idea)
+
+
+def own_sketch(returns: pd.Series) -> Sketch:
+    """Sketch one series of simple returns, indexed by the bars' stamps."""
+    import pandas as pd
+
+    return sketch(returns.to_numpy(dtype=float), pd.DatetimeIndex(returns.index))
+
+
+def _key(*told: Any) -> str:
+    return sha256(json.dumps(plain(told), sort_keys=True).encode()).hexdigest()
+
+
+def _settings_digest(sw: Sweep) -> str:
+    import pandas as pd
+
+    rows = pd.util.hash_pandas_object(sw.table[list(sw.varied)], index=False).to_numpy()
+    return sha256(np.sort(rows).tobytes()).hexdigest()
+
+
+def _span(values: Any) -> Any:
+    """Say which values were tried: all of few, else first, last and how many."""
+    different = list(dict.fromkeys(values.tolist()))
+    if len(different) <= 12:
+        return different
+    return {"from": different[0], "to": different[-1], "values": len(different)}
