@@ -124,9 +124,9 @@ class Stops(ThreadPoolExecutor):
 
 def test_what_is_stopped_keeps_what_is_done_and_goes_on():
     bars, settings = market(N=1), {"fast": range(2, 40), "slow": range(41, 61)}
-    part = sweep(CROSS, bars, settings, executor=Stops(2))
+    part = sweep(CROSS, bars, settings, executor=Stops(4))
     assert not part.complete
-    assert len(part.table) == 400
+    assert 100 < len(part.table) < 760
     assert "go on with resume=" in repr(part)
     rest = sweep(CROSS, bars, settings, resume=part)
     assert rest.complete

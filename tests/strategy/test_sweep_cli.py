@@ -35,3 +35,21 @@ def test_the_same_close_is_marked(cli):
     assert MARK in cli("sweep", "sma_cross", "AAPL", *GRID, "--execution", "same_close").stdout
     rows = json.loads(cli("sweep", "sma_cross", "AAPL", *GRID, "--execution", "same_close", "--json").stdout)
     assert {row["warning"] for row in rows} == {MARK}
+
+
+def test_an_estimate_trades_only_a_few(cli):
+    said = json.loads(cli("sweep", "sma_cross", "AAPL", *GRID, "--estimate", "--json").stdout)
+    assert said["combinations"] == 9
+    assert said["seconds"] > 0 < said["memory"]
+    assert "9 combinations: about" in cli("sweep", "sma_cross", "AAPL", *GRID, "--estimate").stdout
+
+
+def test_a_guided_search(cli):
+    args = ("sweep", "sma_cross", "AAPL", *GRID, "--search", "optuna", "--trials", "5", "--metric", "calmar")
+    done = cli(*args, "--json")
+    rows = json.loads(done.stdout)
+    assert len(rows) == 5
+    assert rows[0]["calmar"] == max(row["calmar"] for row in rows)
+    assert json.loads(cli(*args, "--json").stdout) == rows
+    said = cli("sweep", "sma_cross", "AAPL", *GRID, "--search", "random", code=1).stderr
+    assert "how many combinations to try" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,15 +33,18 @@ SPAN = ("start", "end", "freq", "asof", "adjust")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
 @click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
+@click.option("--estimate", is_flag=True, help="Only say what time and memory it would take.")
 @click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
 @as_json
-def sweep(name: str, words: tuple[str, ...], top: int, json_: bool, **options: Any) -> None:
+def sweep(name: str, words: tuple[str, ...], top: int, estimate: bool, json_: bool, **options: Any) -> None:
     """Trade STRATEGY under many settings and rank what came of it.
 
     Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
 
     \b
     tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200:10 --where "fast < slow"
+    tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200 --search optuna --trials 200
+    tapebook sweep sma_cross AAPL,MSFT --alone --fast 2:50 --slow 20:200 --estimate
     """
     from tapebook.strategy import registry
     from tapebook.strategy.spans import read_settings
@@ -51,6 +55,10 @@ def sweep(name: str, words: tuple[str, ...], top: int, json_: bool, **options: A
     span = {key: options.pop(key) for key in SPAN}
     with open_desk() as desk:
         bars = desk.bars(symbols, **span)
+        if estimate:
+            told = desk.sweep(found, bars, estimate=True, **options, **settings)
+            click.echo(dump(asdict(told)) if json_ else repr(told))
+            return
         done = desk.sweep(found, bars, **options, **settings)
     ranked = done.robustness()
     _print(done, ranked.head(top) if top else ranked, json_)

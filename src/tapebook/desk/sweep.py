@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tapebook.desk.trials import TrialRoom
 from tapebook.progress import progress
@@ -14,11 +14,30 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.strategy import Rules
     from tapebook.strategy.sweep import Sweep
+    from tapebook.strategy.sweep_estimate import Estimate
 
 
 class SweepRoom(TrialRoom):
     """Sweeps."""
 
+    @overload
+    def sweep(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        estimate: Literal[False] = False,
+        **options: Any,
+    ) -> Sweep: ...
+    @overload
+    def sweep(
+        self,
+        strategy: str | Callable[..., Any],
+        bars: Bars | str | Sequence[str],
+        *,
+        estimate: Literal[True],
+        **options: Any,
+    ) -> Estimate: ...
     def sweep(
         self,
         strategy: str | Callable[..., Any],
@@ -33,8 +52,9 @@ class SweepRoom(TrialRoom):
         alone: bool | None = None,
         executor: Executor | None = None,
         resume: Sweep | None = None,
+        estimate: bool = False,
         **settings: Any,
-    ) -> Sweep:
+    ) -> Sweep | Estimate:
         """Trade a strategy under many settings: `fast=range(5, 50), slow=[50, 100], stop_loss=[None, 0.1]`.
 
         Every combination (of every symbol, where each is alone) counts in the ledger of trials.
@@ -54,30 +74,32 @@ class SweepRoom(TrialRoom):
             Where the work is done; threads of this process by default.
         resume : Sweep, optional
             Go on from one that was stopped with Ctrl-C.
+        estimate : bool
+            Only say how many combinations there are and what time and memory they would take, from
+            trading a few of them.
         settings
             Parameters of the strategy and fields of `Rules`; several values vary, one is fixed.
         """
         from tapebook.data.panel import Bars
         from tapebook.strategy import registry
         from tapebook.strategy.condition import condition
+        from tapebook.strategy.sweep import estimate as estimated
         from tapebook.strategy.sweep import sweep
 
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         found = registry.get(strategy)
+        options: dict[str, Any] = {
+            "rules": rules,
+            "where": condition(where) if isinstance(where, str) else where,
+            "search": search,
+            "trials": trials,
+            "metric": metric,
+            "seed": seed,
+            "alone": alone,
+            "executor": executor,
+        }
+        if estimate:
+            return estimated(found, panel, settings, **options)
         with progress(f"sweeping {found.name}") as report:
-            done = sweep(
-                found,
-                panel,
-                settings,
-                rules=rules,
-                where=condition(where) if isinstance(where, str) else where,
-                search=search,
-                trials=trials,
-                metric=metric,
-                seed=seed,
-                alone=alone,
-                executor=executor,
-                resume=resume,
-                progress=report,
-            )
+            done = sweep(found, panel, settings, resume=resume, progress=report, **options)
         return self._with_sweep(done)

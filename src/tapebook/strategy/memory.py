@@ -13,10 +13,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Memory:
-    """Answers by function, frame and parameters; the oldest go when `limit` bytes are exceeded."""
+    """Answers by function, frame and parameters, `size` bytes; the oldest go when `limit` is exceeded."""
 
     def __init__(self, limit: int = 64_000_000) -> None:
-        self._limit, self._size, self._lock = limit, 0, threading.Lock()
+        self.limit, self.size, self._lock = limit, 0, threading.Lock()
         self._kept: dict[Any, tuple[Any, Any, int]] = {}
 
     def ask(self, function: Callable[..., Any], given: Any, *more: Any, **named: Any) -> Any:
@@ -36,9 +36,9 @@ class Memory:
         size = sum(_bytes(part) for part in (answer if isinstance(answer, tuple) else (answer,)))
         with self._lock:
             self._kept[key] = (given, answer, size)  # `given` is kept, so that its id stays its own
-            self._size += size
-            while self._size > self._limit and len(self._kept) > 1:
-                self._size -= self._kept.pop(next(iter(self._kept)))[2]
+            self.size += size
+            while self.size > self.limit and len(self._kept) > 1:
+                self.size -= self._kept.pop(next(iter(self._kept)))[2]
 
 
 _MEMORY: ContextVar[Memory | None] = ContextVar("memory", default=None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,16 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.strategy.backtest import Backtest
     from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.sweep_estimate import Estimate
     from tapebook.strategy.sweep_sample import Sample
+    from tapebook.strategy.trials import Tried
 
 Report = Callable[[int, int, str], None]
 Rows = list[tuple[Settings, np.ndarray]]
 CHUNK = 200
 """Combinations that are handed out together."""
+PART = 0.5
+"""Seconds that they should take at most: what is under way when a sweep is stopped is lost."""
 SEARCHES = ("grid", "random", "optuna")
 
 
@@ -59,6 +64,7 @@ class Sweep:
     complete: bool
     search: str = "grid"
     metric: str = "sharpe"
+    tried: Tried | None = None
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -119,12 +125,26 @@ class Sweep:
 
     def backtest(self, settings: Mapping[str, Any] | None = None, *, metric: str | None = None) -> Backtest:
         """Run one combination as a full backtest; the best by `metric` unless settings are given."""
+        traded = self.traded(self.best(metric) if settings is None else settings)
+        return replace(traded, tried=self._among())
+
+    def traded(self, settings: Mapping[str, Any]) -> Backtest:
+        """Run one combination, without a word on what else was tried."""
         from tapebook.strategy.backtest import run_backtest
 
-        chosen = self.fixed | dict(self.best(metric) if settings is None else settings)
+        chosen = self.fixed | dict(settings)
         params, ruled = divided(self.strategy.name, self.strategy.parameters, chosen)
         rules = self.rules.changed(**ruled, **({"shared_cash": False} if self.alone else {}))
         return run_backtest(self.strategy, self.bars, params=params, rules=rules)
+
+    def _among(self) -> Tried:
+        """What one of these was chosen from: as the desk's ledger knows it, else this sweep alone."""
+        from tapebook.strategy.sketch import sketch
+        from tapebook.strategy.trials import Tried
+
+        if self.tried is not None or self.sample is None:
+            return self.tried or Tried(max(len(self.table), 1))
+        return Tried(len(self.table), sketch(self.sample.returns, self.bars.index))
 
     def robustness(self, metric: str | None = None) -> pd.DataFrame:
         """How the neighbours of each combination do, best first: plateau or spike.
@@ -220,6 +240,33 @@ def sweep(
         asked=plan.asked, refused=refused, alone=job.alone, seconds=time.perf_counter() - begun,
         complete=complete, search=search, metric=metric,
     )  # fmt: skip
+
+
+def estimate(
+    strategy: Strategy,
+    bars: Bars,
+    settings: Mapping[str, Any],
+    *,
+    rules: Rules | None = None,
+    where: Callable[..., bool] | None = None,
+    search: str = "grid",
+    trials: int | None = None,
+    metric: str = "sharpe",
+    seed: int = 0,
+    alone: bool | None = None,
+    executor: Executor | None = None,
+) -> Estimate:
+    """Say what `sweep` would take, from trading a few combinations, spread evenly over all; see there."""
+    from tapebook.strategy.sweep_estimate import pilot
+
+    plan = planned(
+        strategy, bars, settings, rules=rules, where=where, search=search, trials=trials, metric=metric,
+        seed=seed, alone=alone,
+    )  # fmt: skip
+    todo = plan.grid.drawn(plan.asked, seed) if search == "optuna" else plan.places
+    found = pilot(plan, todo, executor, thorough=True).estimate
+    assert found is not None  # a plan tries at least one
+    return found
 
 
 # ---- what is tried
@@ -327,15 +374,42 @@ def _in_grid_order(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
 
 def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, int, bool]:
-    """Do what is not done yet."""
+    """Do what is not done yet. A sweep that will take long says so first."""
+    from tapebook.strategy.sweep_estimate import LONG, duration, pilot
+
     if plan.search == "optuna":
         from tapebook.strategy.guided import guided
 
         return guided(plan, before.table, _places_of(before.table, plan), executor, report)
-    todo: Sequence[int] = plan.places
-    if before.places:
-        todo = [place for place in todo if place not in before.places]
-    return _run(plan.job, Todo(plan.grid, todo), executor, report)
+    todo: Any = np.asarray(plan.places)
+    todo = todo[~np.isin(todo, list(before.places))] if before.places else todo
+    try:
+        first = pilot(plan, todo, executor, thorough=False)
+    except KeyboardInterrupt:
+        return [], 0, False
+    rest = todo[~np.isin(todo, list(first.answers))]
+    had, seconds = len(plan.places) - len(rest), first.estimate.seconds if first.estimate else 0.0
+    told = f", about {duration(seconds)}" if seconds >= LONG else ""
+    report(had, len(plan.places), f"combinations{told}")
+    rows, refused, complete = _run(
+        plan.job,
+        Todo(plan.grid, rest),
+        executor,
+        lambda done, _, what: report(had + done, len(plan.places), what + told),
+        _chunk(len(rest), first.each),
+    )
+    for place in sorted(first.answers):
+        settings, found = first.answers[place]
+        refused += found is None
+        if found is not None:
+            insort(rows, (settings, found), key=lambda row: plan.grid.place_of(list(row[0].values())) or 0)
+    return rows, refused, complete
+
+
+def _chunk(todo: int, each: float) -> int:
+    """How many to hand out together: each worker gets several parts, none of which takes long."""
+    even = -(-todo // (4 * (os.cpu_count() or 1)))
+    return max(1, min(CHUNK, even, int(PART / max(each, 1e-9))))
 
 
 # ---- the work
@@ -363,10 +437,10 @@ def _reference(strategy: Strategy) -> Any:
 
 
 def _run(
-    job: _Job, todo: Sequence[Settings], executor: Executor | None, report: Report
+    job: _Job, todo: Sequence[Settings], executor: Executor | None, report: Report, chunk: int = CHUNK
 ) -> tuple[list[tuple[Settings, np.ndarray]], int, bool]:
     """Do all chunks, in order; stopped by Ctrl-C it keeps what is done."""
-    chunks = [list(todo[i : i + CHUNK]) for i in range(0, len(todo), CHUNK)]
+    chunks = (list(todo[i : i + chunk]) for i in range(0, len(todo), chunk))
     memory = Memory() if executor is None else None
     pool = executor or ThreadPoolExecutor(os.cpu_count() or 1)
     rows: list[tuple[Settings, np.ndarray]] = []
@@ -386,7 +460,7 @@ def _run(
 
 
 def _in_order(
-    pool: Executor, job: _Job, chunks: list[list[Settings]], memory: Memory | None
+    pool: Executor, job: _Job, chunks: Iterable[list[Settings]], memory: Memory | None
 ) -> Iterator[list[tuple[Settings, np.ndarray | None]]]:
     """Hand out a few chunks ahead, so that memory stays the same however many there are."""
     ahead = iter(chunks)
