@@ -33,19 +33,51 @@ def figures_of(
     found: Strategy, bars: Bars, rules: Rules, settings: dict[str, Any], *, alone: bool
 ) -> np.ndarray | None:
     """Figures of one combination, shape (symbols or 1, figures); None if the strategy refuses it."""
+    rules, said = _decided(found, bars, rules, settings, alone=alone)
+    if said is None:
+        return None
+    if isinstance(said, np.ndarray):
+        return _columns(bars, said, rules)[0]
+    return _accounts(bars, said, rules, bars.periods_per_year)
+
+
+def returns_of(
+    found: Strategy, bars: Bars, rules: Rules, settings: dict[str, Any], *, alone: bool
+) -> np.ndarray | None:
+    """Simple bar returns of one combination, shape (symbols or 1, T); None if the strategy refuses it.
+
+    The first against the initial cash; what a backtest of these settings has as `returns`.
+    """
+    rules, said = _decided(found, bars, rules, settings, alone=alone)
+    if said is None:
+        return None
+    if isinstance(said, np.ndarray):
+        return _columns(bars, said, rules)[1]
+    money = s.simulate(bars, said, rules, periods_per_year=bars.periods_per_year).equity.T
+    money = money.reshape(-1, len(bars))
+    before = np.insert(money[:, :-1], 0, rules.cash, axis=1)
+    return np.asarray(money / before - 1.0)
+
+
+def _decided(
+    found: Strategy, bars: Bars, rules: Rules, settings: dict[str, Any], *, alone: bool
+) -> tuple[Rules, Any]:
+    """Rules of a combination and what it decides: bits (N, T) for `column`, or what the simulator takes.
+
+    None is what the strategy itself refuses, such as a fast window that is not below the slow one.
+    """
     params, ruled = divided(found.name, found.parameters, settings)
-    rules = rules.changed(**ruled) if ruled else rules
+    rules = rules.changed(**ruled, shared_cash=not alone)
     try:
         said = found.function(bars, **found.check(params))
-    except BadParameter:  # such as fast not below slow
-        return None
-    year = bars.periods_per_year
+    except BadParameter:
+        return rules, None
     if alone and _plain_arrays(said, bars):
-        return _columns(bars, s.plain_flags(said[0], said[1], rules.direction or "long"), rules, year)
+        return rules, s.plain_flags(said[0], said[1], rules.direction or "long")
     decision = validated(found.name, said, bars)
     if alone and isinstance(decision, Signals):
-        return _columns(bars, s.flags_of(decision, s.direction(decision, rules)), rules, year)
-    return _accounts(bars, decision, rules.changed(shared_cash=not alone), year)
+        return rules, s.flags_of(decision, s.direction(decision, rules))
+    return rules, decision
 
 
 def figures_of_all(
@@ -118,20 +150,20 @@ def _plain_arrays(said: Any, bars: Bars) -> bool:
     return all(isinstance(a, np.ndarray) and a.dtype == bool and a.shape == bars.shape for a in said)
 
 
-def _columns(bars: Bars, flags: np.ndarray, rules: Rules, year: float) -> np.ndarray:
-    """Signals of symbols that trade alone, as bits (N, T): straight from decisions to figures."""
+def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+    """Signals of symbols that trade alone, as bits (N, T): figures (N, figures) and returns (N, T)."""
     from tapebook.strategy.column import FIGURES, column
 
-    prices = _prices_of(bars)
+    prices, year = _prices_of(bars), bars.periods_per_year
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
         risk = s.volatility(prices[3], rules.volatility_bars, year)
     numbers, sizing = s.numbers_of(rules, 1), s.SIZINGS[rules.sizing]
-    out, scratch = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape[1])
+    out, returns = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape)
     for n in range(len(flags)):
         one = [p[n] for p in prices]
-        column(*one, flags[n], risk[n], numbers, sizing, rules.same_close, year, scratch, out[n])  # type: ignore[call-arg]
-    return out
+        column(*one, flags[n], risk[n], numbers, sizing, rules.same_close, year, returns[n], out[n])  # type: ignore[call-arg]
+    return out, returns
 
 
 def _accounts(bars: Bars, decision: Any, rules: Rules, year: float) -> np.ndarray:
