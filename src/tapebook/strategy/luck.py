@@ -103,13 +103,13 @@ def luck(bt: Backtest, *, trials: int | None = None) -> Luck:
         raise BadParameter("trials", trials, "at least 1: this one; count the discarded ones")
     if trials is None:
         tried = with_own(bt, bt.tried or Tried(1))
-        N, groups = tried.effective.count, tried.effective.groups
+        N = tried.effective.count
     else:
-        tried, N, groups = Tried(trials), float(trials), trials
+        tried, N = Tried(trials), float(trials)
     track = _Record.of(bt.returns.to_numpy(dtype=float), bt.periods_per_year)
     found = {
         "trials": Metric(tried.raw, "count", f"all that were ever made of {tried.idea or 'this idea'}"),
-        "independent_trials": Metric(round(N, 1), "count", _independent(tried, groups, trials is not None)),
+        "independent_trials": Metric(round(N, 1), "count", _independent(tried, trials is not None)),
         **_alone(track),
         **_among(track, N, tried.raw),
         "deflated_alpha": _alpha(bt, N),
@@ -119,12 +119,14 @@ def luck(bt: Backtest, *, trials: int | None = None) -> Luck:
     return Luck(found, verdict=verdict, reasons=reasons, tried=tried)
 
 
-def _independent(tried: Tried, groups: int, said: bool) -> str:
+def _independent(tried: Tried, said: bool) -> str:
     if said:
         return "as you say"
     if tried.effective.sampled < 2:
         return "nothing to compare with: each trial counts"
-    return f"{groups:,} groups of like returns among {tried.effective.sampled:,} that were compared, scaled"
+    groups, sampled = tried.effective.groups, tried.effective.sampled
+    alike = f"{sampled:,} compared, in {counted(groups, 'group')} of like returns"
+    return f"so many have by luck the same highest ratio as these with their correlations: {alike}"
 
 
 # ---- one track
