@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapebook.cli.output import adjusted, as_json, dump, open_desk, show
+from tapebook.cli.output import adjusted, as_json, dump, link, open_desk, show
 from tapebook.cli.strategy import on_bars, parted
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tapebook.strategy.sweep import Sweep
 
+FILE = click.Path(dir_okay=False, path_type=Path)
 SPAN = ("start", "end", "freq", "asof", "adjust")
 """Options that say which bars."""
 
@@ -33,13 +35,24 @@ SPAN = ("start", "end", "freq", "asof", "adjust")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--alone/--together", default=None, help="Cash for each symbol, or one pot [default: one pot].")
 @click.option("--metric", default="sharpe", show_default=True, help="What to rank by.")
+@click.option("--out", type=FILE, help="Keep the whole table there, as Parquet; a later --resume goes on.")
+@click.option("--resume", type=FILE, help="Go on from there; kept there again unless --out says otherwise.")
 @click.option("--estimate", is_flag=True, help="Only say what time and memory it would take.")
 @click.option("--top", default=10, show_default=True, help="Show the best so many; 0 for all.")
 @as_json
-def sweep(name: str, words: tuple[str, ...], top: int, estimate: bool, json_: bool, **options: Any) -> None:
+def sweep(
+    name: str,
+    words: tuple[str, ...],
+    top: int,
+    out: Path | None,
+    estimate: bool,
+    json_: bool,
+    **options: Any,
+) -> None:
     """Trade STRATEGY under many settings and rank what came of it.
 
     Values are lists (10,20,50) or spans with both ends (5:50, or 10:200:10); what has one value is fixed.
+    Ctrl-C stops it and keeps what is done.
 
     \b
     tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200:10 --where "fast < slow"
@@ -56,12 +69,26 @@ def sweep(name: str, words: tuple[str, ...], top: int, estimate: bool, json_: bo
     with open_desk() as desk:
         bars = desk.bars(symbols, **span)
         if estimate:
+            options.pop("resume")
             told = desk.sweep(found, bars, estimate=True, **options, **settings)
             click.echo(dump(asdict(told)) if json_ else repr(told))
             return
         done = desk.sweep(found, bars, **options, **settings)
-    ranked = done.robustness()
-    _print(done, ranked.head(top) if top else ranked, json_)
+    path = out or options["resume"]
+    kept = done.save(path) if path and done.done else None
+    if done.done:
+        ranked = done.robustness()
+        _print(done, ranked.head(top) if top else ranked, json_)
+    if not done.complete:
+        click.echo(_how_to_go_on(done, kept), err=True)
+        click.get_current_context().exit(130)
+
+
+def _how_to_go_on(done: Sweep, kept: Path | None) -> str:
+    said = f"\nstopped: {done.done:,} of {done.asked:,} combinations are done"
+    if kept is None:
+        return f"{said}; nothing is kept (--out FILE.parquet would)"
+    return f"{said} and kept. Go on with the same command and: --resume {link(kept)}"
 
 
 def _print(done: Sweep, ranked: pd.DataFrame, json_: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tapebook.desk.trials import TrialRoom
@@ -51,7 +52,7 @@ class SweepRoom(TrialRoom):
         seed: int = 0,
         alone: bool | None = None,
         executor: Executor | None = None,
-        resume: Sweep | None = None,
+        resume: Sweep | str | Path | None = None,
         estimate: bool = False,
         **settings: Any,
     ) -> Sweep | Estimate:
@@ -72,8 +73,8 @@ class SweepRoom(TrialRoom):
             Each symbol with cash of its own, or all in one pot.
         executor : concurrent.futures.Executor, optional
             Where the work is done; threads of this process by default.
-        resume : Sweep, optional
-            Go on from one that was stopped with Ctrl-C.
+        resume : Sweep or path, optional
+            Go on from one that was stopped with Ctrl-C, or from where `Sweep.save` kept it.
         estimate : bool
             Only say how many combinations there are and what time and memory they would take, from
             trading a few of them.

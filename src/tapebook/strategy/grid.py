@@ -70,11 +70,18 @@ class Grid:
 
     def steps(self, place: int) -> tuple[int, ...]:
         """Return the place along each setting."""
-        return tuple(int(i) for i in np.unravel_index(int(place), self.sizes))
+        found, rest = [], int(place)
+        for size in reversed(self.sizes):
+            rest, step = divmod(rest, size)
+            found.append(step)
+        return tuple(reversed(found))
 
     def place(self, steps: Sequence[int]) -> int:
         """Return the place of these steps along each setting."""
-        return int(np.ravel_multi_index(tuple(steps), self.sizes))
+        found = 0
+        for step, size in zip(steps, self.sizes, strict=True):
+            found = found * size + step
+        return found
 
     def place_of(self, settings: Sequence[Any]) -> int | None:
         """Return the place of these values, in the settings' order; None if they are not of the grid."""

@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,6 +170,12 @@ class Sweep:
 
         return parallel(self.ranked(metric), self.varied, metric or self.metric, warning=self.warning)
 
+    def save(self, path: str | Path) -> Path:
+        """Write table and description to a Parquet file, all or nothing; `resume=path` goes on from it."""
+        from tapebook.strategy.sweep_store import write
+
+        return write(self, Path(path))
+
     def __repr__(self) -> str:
         from tapebook.strategy.sweep_words import lines
 
@@ -193,7 +200,7 @@ def sweep(
     seed: int = 0,
     alone: bool | None = None,
     executor: Executor | None = None,
-    resume: Sweep | None = None,
+    resume: Sweep | str | Path | None = None,
     progress: Report | None = None,
 ) -> Sweep:
     """Trade `strategy` under many combinations of `settings`.
@@ -215,25 +222,28 @@ def sweep(
         alone where there is one symbol.
     executor : concurrent.futures.Executor, optional
         Where the work is done: threads of this process by default; a Dask client's executor will do.
-    resume : Sweep, optional
-        An earlier one that was stopped: what it has is taken over.
+    resume : Sweep or path, optional
+        An earlier one, or where it was saved: combinations of it that are asked for are taken over.
 
     Raises
     ------
     BadParameter, UnknownName
-        Before anything runs, if a value is out of bounds or nothing varies.
+        Before anything runs, if a value is out of bounds, nothing varies, or `resume` was a sweep of
+        other bars, rules, fixed settings or other code; the message says which.
     """
     begun = time.perf_counter()
     plan = planned(
         strategy, bars, settings, rules=rules, where=where, search=search, trials=trials, metric=metric,
         seed=seed, alone=alone,
     )  # fmt: skip
+    from tapebook.strategy.sweep_store import joined
+
     job, varied = plan.job, tuple(plan.grid.values)
     before = _taken_over(resume, plan)
     rows, refused, complete = _done(plan, before, executor, progress or (lambda *_: None))
     table = _table(rows, varied, job.alone, bars)
     if len(before.table):
-        table = pd.concat([before.table, table], ignore_index=True) if len(table) else before.table
+        table = joined(before.table, table, varied)
         table = table if search == "optuna" else _in_grid_order(table, plan)
     return Sweep(
         strategy=strategy, bars=bars, rules=job.rules, fixed=job.fixed, values=plan.grid.values, table=table,
@@ -276,6 +286,7 @@ def estimate(
 class Plan:
     """What a sweep is going to do: the work, the combinations, and how they are chosen."""
 
+    strategy: Strategy
     job: _Job
     grid: Grid
     search: str
@@ -321,7 +332,8 @@ def planned(
     if alone is None:
         alone = not rules.shared_cash or len(bars.symbols) == 1
     grid = Grid(values, where)
-    plan = Plan(_Job(_reference(strategy), bars, rules, fixed, alone), grid, search, trials, metric, seed)
+    job = _Job(_reference(strategy), bars, rules, fixed, alone)
+    plan = Plan(strategy, job, grid, search, trials, metric, seed)
     if not plan.asked:
         raise BadParameter("where", where, "a condition that at least one combination meets")
     return plan
@@ -348,17 +360,19 @@ class _Before:
     places: frozenset[int] = frozenset()
 
 
-def _taken_over(resume: Sweep | None, plan: Plan) -> _Before:
-    if resume is None or resume.table.empty:
+def _taken_over(resume: Sweep | str | Path | None, plan: Plan) -> _Before:
+    from tapebook.strategy.sweep_store import described, earlier, expect_alike
+
+    if resume is None:
         return _Before(pd.DataFrame())
-    varied = tuple(plan.grid.values)
-    if resume.varied != varied:
-        raise BadParameter("resume", resume.varied, f"a sweep of the same settings: {', '.join(varied)}")
-    places = _places_of(resume.table, plan)
+    before, job = earlier(resume), plan.job
+    now = described(plan.strategy, job.bars, job.rules, job.fixed, tuple(plan.grid.values), job.alone)
+    expect_alike(before, now)
+    places = _places_of(before.table, plan)
     asked = places >= 0
     if plan.search != "optuna":
         asked &= np.isin(places, np.asarray(plan.places))
-    return _Before(resume.table[asked].reset_index(drop=True), frozenset(places[asked].tolist()))
+    return _Before(before.table[asked].reset_index(drop=True), frozenset(places[asked].tolist()))
 
 
 def _places_of(table: pd.DataFrame, plan: Plan) -> np.ndarray:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tapebook.strategy.memory import Memory, remembering
 
 if TYPE_CHECKING:
     from tapebook.strategy.sweep import Sweep
 
 MOST = 128
 """Pairs of a combination and a symbol that are drawn."""
+LEAST, PATIENCE = 16, 10.0
+"""Fewer are drawn, but so many at least, where those would take more seconds than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,20 +31,24 @@ class Sample:
     returns: np.ndarray
 
 
-def sample(sw: Sweep, *, seed: int = 0, most: int = MOST) -> Sample | None:
+def sample(sw: Sweep, *, seed: int = 0, most: int | None = None) -> Sample | None:
     """Draw evenly at random from what was done, with the highest Sharpe ratio always among it.
 
-    Traded again here, whatever executor did it before. None if nothing was done.
+    Traded again here, whatever executor did it before; fewer where a combination takes long. None if
+    nothing was done.
     """
+    most = most or _affordable(sw)
     rows = _rows(sw.table["sharpe"].to_numpy(dtype=float), seed, most)
     settings: list[dict[str, Any]] = []
     symbols, returns = [], []
     cached: dict[tuple[Any, ...], np.ndarray | None] = {}
+    memory = Memory()
     for row in rows:
         chosen = sw.settings_at(row)
         key = tuple(chosen.values())
         if key not in cached:
-            cached = {key: _returns(sw, chosen)}  # rows of one combination follow each other
+            with remembering(memory):
+                cached = {key: _returns(sw, chosen)}  # rows of one combination follow each other
         found = cached[key]
         if found is None:
             continue
@@ -47,6 +56,14 @@ def sample(sw: Sweep, *, seed: int = 0, most: int = MOST) -> Sample | None:
         symbols.append(str(sw.table["symbol"].iloc[row]) if sw.alone else "")
         returns.append(found[sw.bars.symbols.index(symbols[-1]) if sw.alone else 0].copy())
     return Sample(settings, symbols, np.array(returns)) if returns else None
+
+
+def _affordable(sw: Sweep) -> int:
+    """How many: 128, or by halves as few as 16."""
+    each, most = sw.seconds * (os.cpu_count() or 1) / max(sw.done, 1), MOST
+    while most > LEAST and most * each > PATIENCE:
+        most //= 2
+    return most
 
 
 def _rows(ratios: np.ndarray, seed: int, most: int) -> list[int]:
@@ -61,9 +78,6 @@ def _rows(ratios: np.ndarray, seed: int, most: int) -> list[int]:
 
 def _returns(sw: Sweep, chosen: dict[str, Any]) -> np.ndarray | None:
     """Returns of one combination, shape (symbols or 1, T)."""
-    bt = sw.traded(chosen)
-    if not sw.alone or bt.equity_by_symbol is None:
-        return bt.returns.to_numpy(dtype=float)[None, :]
-    money = bt.equity_by_symbol.to_numpy(dtype=float).T
-    before = np.insert(money[:, :-1], 0, bt.rules.cash, axis=1)
-    return np.asarray(money / before - 1.0)
+    from tapebook.strategy.sweep_work import returns_of
+
+    return returns_of(sw.strategy, sw.bars, sw.rules, sw.fixed | chosen, alone=sw.alone)
