@@ -26,7 +26,7 @@ def test_the_backtest_report_and_its_rerun_on_changed_data(sample_desk):
     assert list(run.figures) == ["tearsheet"]
     (id,) = run.manifest["results"]
     stored = sample_desk.load(id)
-    assert run.metrics == stored.metrics.to_json()
+    assert run.metrics == stored.metrics.to_json() | stored.luck().to_json()
     assert sample_desk.catalog.results.get(id).run_id == run.id
     assert run.manifest["snapshot"] == stored.snapshot == sample_desk.lake.snapshot()
     again = sample_desk.backtest(

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
@@ -135,6 +135,7 @@ def test_opposites_are_two_and_what_never_moves_is_none():
     assert effective(as_sketch(np.vstack([one, 0 * one, 0 * one])), 3).count == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 3), st.integers(1, 1_000))
 def test_the_count_lies_between_one_and_all(K, seed, times):
     raw = K * times

@@ -174,9 +174,8 @@ def _enough(track: _Record, N: float) -> Metric:
 
 def _haircut(track: _Record, N: float) -> Metric:
     left, p = overfit.haircut_sharpe(track.annual, track.T / track.year, max(round(N), 1))
-    said = (
-        f"annual Sharpe ratio {track.annual:.2f} after Bonferroni's correction for {N:,.0f} independent tests"
-    )
+    tests = counted(N, "independent test")
+    said = f"annual Sharpe ratio {track.annual:.2f} after Bonferroni's correction for {tests}"
     return Metric(left, "ratio", f"{said}, p-value {p:.3f} (Harvey & Liu 2015)")
 
 
@@ -248,7 +247,7 @@ def _against(bt: Backtest, block: np.ndarray, unit: str) -> dict[str, Metric]:
     theirs = own_sketch(bt.benchmark.pct_change(fill_method=None)).values[0]
     benchmark = np.expm1(np.nan_to_num(theirs))
     p = overfit.superior_ability(block, benchmark, seed=0)
-    best = f"p-value that the best of {block.shape[1]:,} trials does not beat {bt.benchmark.name}"
+    best = f"p-value that the best of {counted(block.shape[1], 'trial')} does not beat {bt.benchmark.name}"
     how = f"mean return of {unit}, 1,000 draws"
     return {
         "superior_ability": Metric(p["consistent"], "share", f"{best}: {how} (Hansen 2005)"),
