@@ -8,7 +8,7 @@ from tapebook.strategy import column as c
 from tapebook.strategy.figures import figures
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import direction, flags_of, numbers_of, prices_of, simulate, volatility
+from tapebook.strategy.simulate import carried, direction, flags_of, numbers_of, prices_of, simulate, volatility
 from tapebook.strategy.tables import order_frame, trade_frame
 
 
@@ -37,7 +37,7 @@ def both(bars, rules, said):
     flags = flags_of(signals, direction(signals, rules))[0]
     scratch = np.empty(len(bars))
     c.column(
-        *(p[0] for p in prices),
+        *(p[0] for p in carried(prices)),
         flags,
         risk,
         numbers_of(rules, 1),

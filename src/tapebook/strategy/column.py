@@ -3,7 +3,9 @@
 """One symbol alone, from signals straight to figures: what a sweep runs many thousand times.
 
 The same trading as `tapebook.strategy.kernel.account` (tests hold the two equal), without a record of
-orders and trades. It allocates nothing and holds no lock of Python's.
+orders and trades. It goes from one decision to the next instead of from bar to bar: in between nothing
+is traded, and the bars are valued, or looked through for a stop, in one stretch. It holds no lock of
+Python's.
 """
 
 from __future__ import annotations
@@ -58,13 +60,18 @@ FIGURES = (
 )
 """What `column` answers, in this order; each as `tapebook.strategy.figures` computes it."""
 
-_f1 = types.float64[::1]
+# what is remembered of the account: money, position and its mean price, best price for the trailing stop,
+# entry row and fee, equity at the last valued close and the highest so far; then what becomes figures
+(MONEY, HELD, MEAN, PEAK, ENTERED, ENTRY_FEE, BEFORE, TOP, DEEPEST, EXPOSED, ORDERS, PAID, SLIPPED, TRADES,
+ BARS, SHARES, BEST, WORST, WINS, WON, LOSSES, LOST, STATE_WIDTH) = range(23)  # fmt: skip
+
+_f1, _u1 = types.float64[::1], types.uint8[::1]
 _signature = types.void(
-    _f1, _f1, _f1, _f1, types.uint8[::1], _f1, _f1, types.int64, types.boolean, types.float64, _f1, _f1
-)
+    _f1, _f1, _f1, _f1, _u1, _f1, _f1, types.int64, types.boolean, types.float64, _f1, _f1
+)  # fmt: skip
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _wanted(side, q, cash, risk, rules, sizing):
     """Units of an entry that the account allows, 0 for none; nothing is held, so cash is the equity."""
     p = q * (1.0 + side * rules[SLIPPAGE])
@@ -88,185 +95,224 @@ def _wanted(side, q, cash, risk, rules, sizing):
     return units if units * q > DUST * cash else 0.0
 
 
-@njit(cache=True, nogil=True)
-def _central(returns, total, squares, cubes, fourths):
-    """Mean and central moments of the returns, from their sums of powers; exactly where they hardly vary."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def _enter(a, t, side, q, risk, rules, sizing):
+    """Open a position at the raw price q, if the account allows one."""
+    units = _wanted(side, q, a[MONEY], risk, rules, sizing)
+    if units > 0.0:
+        p = q * (1.0 + side * rules[SLIPPAGE])
+        fee = units * p * rules[FEES] + rules[FIXED]
+        a[MONEY] -= side * units * p + fee
+        a[HELD], a[MEAN], a[PEAK], a[ENTERED], a[ENTRY_FEE] = side * units, p, p, t, fee
+        a[ORDERS] += 1.0
+        a[PAID] += fee
+        a[SLIPPED] += abs(p - q) * units
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _leave(a, t, q, slippage, rules):
+    """Close the position at the raw price q: one trade more."""
+    side, units = (1.0 if a[HELD] > 0.0 else -1.0), abs(a[HELD])
+    p = q * (1.0 - side * slippage)
+    fee = units * p * rules[FEES] + rules[FIXED]
+    a[MONEY] += a[HELD] * p - fee
+    a[HELD] = 0.0
+    a[ORDERS] += 1.0
+    a[PAID] += fee
+    a[SLIPPED] += abs(p - q) * units
+    pnl = side * units * (p - a[MEAN]) - fee - a[ENTRY_FEE]
+    share = pnl / (units * a[MEAN])
+    a[TRADES] += 1.0
+    a[BARS] += t - a[ENTERED]
+    a[SHARES] += share
+    a[BEST], a[WORST] = max(a[BEST], share), min(a[WORST], share)
+    if pnl > 0.0:
+        a[WINS] += 1.0
+        a[WON] += pnl
+    elif pnl < 0.0:
+        a[LOSSES] += 1.0
+        a[LOST] -= pnl
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _asked(decided, held):
+    """What a decision asks for next to a position: whether to leave it, and the side to enter (0 for none)."""
+    if held > 0.0:
+        return decided & (SHORT | LONG_OUT) != 0, (-1.0 if decided & SHORT else 0.0)
+    if held < 0.0:
+        return decided & (LONG | SHORT_OUT) != 0, (1.0 if decided & LONG else 0.0)
+    return False, (1.0 if decided & LONG else (-1.0 if decided & SHORT else 0.0))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _value(a, close, start, end, returns):
+    """Value the account at the closes of rows start … end - 1, of which only the first may have traded."""
+    if start >= end:
+        return
+    money, held, top, deepest = a[MONEY], a[HELD], a[TOP], a[DEEPEST]
+    returns[start] = (money + held * close[start] - a[BEFORE]) / a[BEFORE]
+    if held == 0.0:
+        returns[start + 1 : end] = 0.0
+        a[BEFORE], a[TOP] = money, max(top, money)
+        a[DEEPEST] = min(deepest, money / a[TOP] - 1.0)
+        return
+    for t in range(start + 1, end):
+        returns[t] = held * (close[t] - close[t - 1]) / (money + held * close[t - 1])
+    lowest = (1.0 + deepest) * top  # a division is slow: it is made only where a new depth is reached
+    for t in range(start, end):
+        equity = money + held * close[t]
+        if equity > top:
+            top = equity
+            lowest = (1.0 + deepest) * top
+        elif equity < lowest:
+            lowest, deepest = equity, equity / top - 1.0
+    a[TOP], a[DEEPEST], a[BEFORE] = top, deepest, money + held * close[end - 1]
+    a[EXPOSED] += end - start
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _stopped(a, open_, high, low, start, end, rules):
+    """First row of start … end - 1 whose bar stops the position: (row, raw price, slippage); row -1 for none.
+
+    Prices are taken times the side, so that a higher one is better on both sides.
+    """
+    side, mean, peak = (1.0 if a[HELD] > 0.0 else -1.0), a[MEAN], a[PEAK]
+    adverse, good = (low, high) if side > 0.0 else (high, low)
+    fixed, target, trail = -np.inf, np.inf, rules[TRAIL] == rules[TRAIL]
+    if rules[STOP] == rules[STOP]:
+        fixed = side * mean * (1.0 - side * rules[STOP])
+    if rules[TARGET] == rules[TARGET]:
+        target = side * mean * (1.0 + side * rules[TARGET])
+    for t in range(start, end):
+        level = max(fixed, side * peak * (1.0 - side * rules[TRAIL])) if trail else fixed
+        if side * open_[t] <= level:
+            return t, open_[t], rules[SLIPPAGE]
+        if side * open_[t] >= target:
+            return t, open_[t], 0.0
+        if side * adverse[t] <= level:
+            return t, side * level, rules[SLIPPAGE]
+        if side * good[t] >= target:
+            return t, side * target, 0.0
+        if side * good[t] > side * peak:
+            peak = good[t]
+    a[PEAK] = peak
+    return -1, 0.0, 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _next(flags, meaning, open_, t, same_close):
+    """From row t on: the row of the next decision, and the row that carries it out (T if none does)."""
+    T = flags.shape[0]
+    while t < T and (flags[t] == 0 or meaning[flags[t] & 15] == 0):
+        t += 1
+    row = t if same_close else t + 1
+    while row < T and open_[row] != open_[row]:
+        row += 1
+    for later in range(t + 1, min(row + 1 if same_close else row, T)):
+        if meaning[flags[later] & 15] != 0:  # what is decided while it waits takes its place
+            t = later
+    return t, min(row, T)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _moments(returns):
+    """Mean, the second to fourth central moment, and the mean square of the losses."""
     T = returns.shape[0]
-    mean, second = total / T, squares / T - (total / T) ** 2
-    if second > 1e-6 * squares / T:
-        third = cubes / T - 3.0 * mean * squares / T + 2.0 * mean**3
-        fourth = fourths / T - 4.0 * mean * cubes / T + 6.0 * mean**2 * squares / T - 3.0 * mean**4
-        return mean, second, third, fourth
+    total, below = 0.0, 0.0
+    for t in range(T):
+        total += returns[t]
+        below += min(returns[t], 0.0) ** 2
+    mean = total / T
     second, third, fourth = 0.0, 0.0, 0.0
     for t in range(T):
         d = returns[t] - mean
         s = d * d
-        second, third, fourth = second + s, third + s * d, fourth + s * s
-    return mean, second / T, third / T, fourth / T
+        second += s
+        third += s * d
+        fourth += s * s
+    return mean, second / T, third / T, fourth / T, below / T
 
 
-@njit(cache=True, nogil=True)
-def _write(
-    out, returns, total, squares, cubes, fourths, below, largest, equity, cash, deepest, year, exposed,
-    n_orders, fees, slipped, n_trades, still_open, n_wins, n_losses, won, lost, shares, best, worst,
-    bars_held,
-):  # fmt: skip
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write(a, returns, cash, year, out):
+    """Turn what is remembered into figures."""
     T = returns.shape[0]
-    mean, second, third, fourth = _central(returns, total, squares, cubes, fourths)
-    varies = np.sqrt(second) > 1e-14 * max(1.0, largest)
+    mean, second, third, fourth, below = _moments(returns)
+    varies = T > 1 and np.sqrt(second) > 1e-14 * max(1.0, np.sqrt(second + mean * mean))
     spread = np.sqrt(second * T / (T - 1)) if T > 1 else np.nan
-    grown = equity / cash
+    grown, deepest, trades = a[BEFORE] / cash, a[DEEPEST], a[TRADES]
     annual = grown ** (year / T) - 1.0 if grown >= 0.0 else np.nan
     out[0], out[1], out[2] = grown - 1.0, annual, spread * np.sqrt(year)
-    out[3] = mean / spread * np.sqrt(year) if varies and T > 1 else np.nan
-    out[4] = mean / np.sqrt(below / T) * np.sqrt(year) if below > 0.0 else np.nan
+    out[3] = mean / spread * np.sqrt(year) if varies else np.nan
+    out[4] = mean / np.sqrt(below) * np.sqrt(year) if below > 0.0 else np.nan
     out[5] = annual / -deepest if deepest < 0.0 else np.nan
     out[6] = deepest
-    out[7] = third / second**1.5 if varies and T > 1 else np.nan
-    out[8] = fourth / second**2 if varies and T > 1 else np.nan
-    out[9], out[10], out[11], out[12] = exposed / T, n_orders, fees, slipped
-    out[13], out[14] = n_trades, 1.0 if still_open else 0.0
-    out[15] = n_wins / n_trades if n_trades else np.nan
-    out[16] = (won / n_wins) / (lost / n_losses) if n_wins and n_losses else np.nan
-    out[17] = won / lost if lost > 0.0 else np.nan
-    out[18] = (won - lost) / n_trades if n_trades else np.nan
-    out[19] = shares / n_trades if n_trades else np.nan
-    out[20] = best if n_trades else np.nan
-    out[21] = worst if n_trades else np.nan
-    out[22] = bars_held / n_trades if n_trades else np.nan
+    out[7] = third / second**1.5 if varies else np.nan
+    out[8] = fourth / second**2 if varies else np.nan
+    out[9], out[10], out[11], out[12] = a[EXPOSED] / T, a[ORDERS], a[PAID], a[SLIPPED]
+    out[13], out[14] = trades, 1.0 if a[HELD] != 0.0 else 0.0
+    out[15:23] = np.nan
+    if trades > 0.0:
+        out[15] = a[WINS] / trades
+        if a[WINS] > 0.0 and a[LOSSES] > 0.0:
+            out[16] = (a[WON] / a[WINS]) / (a[LOST] / a[LOSSES])
+        if a[LOST] > 0.0:
+            out[17] = a[WON] / a[LOST]
+        out[18], out[19] = (a[WON] - a[LOST]) / trades, a[SHARES] / trades
+        out[20], out[21], out[22] = a[BEST], a[WORST], a[BARS] / trades
 
 
-@njit(_signature, cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
+def _trade(
+    open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, year, a, returns, out
+):  # fmt: skip
+    """Do what `column` says; `meaning`, shape (16,): what the bits of `flags` stand for."""
+    T = close.shape[0]
+    a[:] = 0.0
+    a[MONEY] = a[BEFORE] = a[TOP] = rules[CASH]
+    a[BEST], a[WORST] = -np.inf, np.inf
+    stops = rules[STOP] == rules[STOP] or rules[TARGET] == rules[TARGET] or rules[TRAIL] == rules[TRAIL]
+    valued, checked = 0, 0  # rows before these are valued, and looked through for stops
+    decided, row = _next(flags, meaning, open_, 0, same_close)
+    while True:
+        if stops and a[HELD] != 0.0:
+            last = min(row + 1, T) if same_close else row  # an open comes before its bar, a close after it
+            hit, q, slippage = _stopped(a, open_, high, low, checked, last, rules)
+            if hit >= 0:
+                _value(a, close, valued, hit, returns)
+                _leave(a, hit, q, slippage, rules)
+                valued = hit
+        if row >= T:
+            break
+        out_of_it, side = _asked(meaning[flags[decided] & 15], a[HELD])
+        if out_of_it or side != 0.0:
+            _value(a, close, valued, row, returns)
+            valued, q = row, close[row] if same_close else open_[row]
+            if out_of_it:
+                _leave(a, row, q, rules[SLIPPAGE], rules)
+            if side != 0.0:
+                risk = volatility[decided] if volatility.shape[0] else 0.0
+                _enter(a, row, side, q, risk, rules, sizing)
+        checked = row + 1 if same_close else row
+        decided, row = _next(flags, meaning, open_, checked, same_close)
+    _value(a, close, valued, T, returns)
+    _write(a, returns, rules[CASH], year, out)
+
+
+@njit(_signature, cache=True, nogil=True, error_model="numpy")
 def column(
     open_, high, low, close, flags, volatility, rules, sizing, same_close, periods_per_year, returns, out
 ):  # fmt: skip
-    """Trade one symbol and write its figures to `out`, shape (len(FIGURES),).
+    """Trade one symbol and write its figures to `out`, shape (len(FIGURES),), its returns to `returns`.
 
-    `open_`, `high`, `low`, `close`, `flags`, `volatility`: shape (T,), as in `kernel.account`
-    (`volatility` may be empty unless sizing is VOLATILITY). `returns`: scratch, shape (T,).
+    `open_`, `high`, `low`: raw prices, shape (T,), NaN where the symbol has no bar; `close` is carried
+    forward over such rows. `flags`, `volatility`: shape (T,), as in `kernel.account` (`volatility` may
+    be empty unless sizing is VOLATILITY). `returns`: simple, of each bar, shape (T,).
     """
-    T = close.shape[0]
-    cash, held, mean, peak, mark = rules[CASH], 0.0, 0.0, 0.0, 0.0
-    waiting, entered, entry_fee = -1, 0, 0.0
-    n_orders, fees, slipped = 0, 0.0, 0.0
-    n_trades, n_wins, n_losses, won, lost, bars_held, shares = 0, 0, 0, 0.0, 0.0, 0.0, 0.0
-    best, worst, exposed = -np.inf, np.inf, 0
-    before, top, deepest = rules[CASH], rules[CASH], 0.0
-    total, squares, cubes, fourths, below, largest = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    has_stop, has_target = rules[STOP] == rules[STOP], rules[TARGET] == rules[TARGET]
-    has_trail = rules[TRAIL] == rules[TRAIL]
-    stops = has_stop or has_target or has_trail
-    for t in range(T):
-        c = close[t]
-        here = c == c
-        quiet = waiting < 0 and not stops and not same_close  # nothing can be traded in this bar
-        for phase in range(0 if quiet else 2):
-            # phase 0: what waited is carried out at the open, or stops are checked; phase 1: same close
-            if phase == 1:
-                if not same_close:
-                    break
-                if flags[t] != 0:
-                    waiting = t
-            out_price, out_slip = 0.0, 0.0
-            leave = False
-            enter = 0.0
-            q = c if same_close else open_[t]
-            if waiting >= 0 and here and (phase == 1) == same_close:
-                f = flags[waiting]
-                if held > 0.0:
-                    leave = (f & (SHORT | LONG_OUT)) != 0
-                    enter = -1.0 if f & SHORT else 0.0
-                elif held < 0.0:
-                    leave = (f & (LONG | SHORT_OUT)) != 0
-                    enter = 1.0 if f & LONG else 0.0
-                else:
-                    enter = 1.0 if f & LONG else (-1.0 if f & SHORT else 0.0)
-                out_price, out_slip = q, rules[SLIPPAGE]
-            for turn in range(2):
-                # turn 0: a decision; turn 1: a stop, only where phase 0 has the bar before it
-                if turn == 1:
-                    if phase == 1 or held == 0.0 or not here or not stops:
-                        break
-                    side = 1.0 if held > 0.0 else -1.0
-                    adverse, good = (low[t], high[t]) if side > 0.0 else (high[t], low[t])
-                    level = -np.inf
-                    if has_stop:
-                        level = side * mean * (1.0 - side * rules[STOP])
-                    if has_trail:
-                        level = max(level, side * peak * (1.0 - side * rules[TRAIL]))
-                    target = side * mean * (1.0 + side * rules[TARGET]) if has_target else np.inf
-                    start = side * open_[t]
-                    leave = True
-                    out_slip = rules[SLIPPAGE]
-                    if start <= level:
-                        out_price = open_[t]
-                    elif start >= target:
-                        out_price, out_slip = open_[t], 0.0
-                    elif side * adverse <= level:
-                        out_price = side * level
-                    elif side * good >= target:
-                        out_price, out_slip = side * target, 0.0
-                    else:
-                        leave = False
-                if leave:
-                    side = 1.0 if held > 0.0 else -1.0
-                    units = abs(held)
-                    p = out_price * (1.0 - side * out_slip)
-                    fee = units * p * rules[FEES] + rules[FIXED]
-                    cash += held * p - fee
-                    pnl = side * units * (p - mean) - fee - entry_fee
-                    n_orders, fees, slipped = n_orders + 1, fees + fee, slipped + abs(p - out_price) * units
-                    n_trades += 1
-                    bars_held += t - entered
-                    share = pnl / (units * mean)
-                    shares += share
-                    best, worst = max(best, share), min(worst, share)
-                    if pnl > 0.0:
-                        n_wins, won = n_wins + 1, won + pnl
-                    elif pnl < 0.0:
-                        n_losses, lost = n_losses + 1, lost - pnl
-                    held, leave = 0.0, False
-                if turn == 0 and enter != 0.0:
-                    risk = volatility[waiting] if volatility.shape[0] else 0.0
-                    units = _wanted(enter, q, cash, risk, rules, sizing)
-                    if units > 0.0:
-                        p = q * (1.0 + enter * rules[SLIPPAGE])
-                        entry_fee = units * p * rules[FEES] + rules[FIXED]
-                        cash -= enter * units * p + entry_fee
-                        held, mean, peak, entered = enter * units, p, p, t
-                        n_orders, fees, slipped = n_orders + 1, fees + entry_fee, slipped + abs(p - q) * units
-                    enter = 0.0
-            if waiting >= 0 and here and (phase == 1) == same_close:
-                waiting = -1
-            if phase == 0 and held != 0.0 and here:
-                peak = max(peak, high[t]) if held > 0.0 else min(peak, low[t])
-        if here:
-            mark = c
-        if flags[t] != 0 and not same_close:
-            waiting = t
-        if quiet and held == 0.0:
-            returns[t] = 0.0
-            continue
-        equity = cash + held * mark
-        r = (equity - before) / before
-        returns[t] = r
-        total, squares, cubes, fourths = (
-            total + r,
-            squares + r * r,
-            cubes + r * r * r,
-            fourths + r * r * r * r,
-        )
-        if r < 0.0:
-            below += r * r
-        largest = max(largest, abs(r))
-        before = equity
-        top = max(top, equity)
-        deepest = min(deepest, equity / top - 1.0)
-        exposed += held != 0.0
-    _write(
-        out, returns, total, squares, cubes, fourths, below, largest, before, rules[CASH], deepest,
-        periods_per_year, exposed, n_orders, fees, slipped, n_trades, held != 0.0, n_wins, n_losses, won,
-        lost, shares, best, worst, bars_held,
+    as_said = np.arange(16).astype(np.uint8)
+    _trade(
+        open_, high, low, close, flags, as_said, volatility, rules, sizing, same_close, periods_per_year,
+        np.empty(STATE_WIDTH), returns, out,
     )  # fmt: skip
 
 
@@ -280,25 +326,27 @@ _batch = types.void(
 )  # fmt: skip
 
 
-@njit(_batch, cache=True, nogil=True)
+@njit(_batch, cache=True, nogil=True, error_model="numpy")
 def columns(
     decide, own, rows, prices, meaning, volatility, params, rules, sizing, same_close, periods_per_year, out
 ):  # fmt: skip
     """Let a compiled strategy decide under each row of `params`, and trade each with `column`.
 
     `own`: open, high, low, close and volume of the symbol's own bars, which stand at `rows` of
-    `prices` (open, high, low, close, shape (T,)). `meaning`, shape (16,): what decided bits mean for
+    `prices` (open, high, low, close, shape (T,), as `column` takes them). `meaning`, shape (16,): what decided bits mean for
     the sides that are traded. `params` (combinations, parameters), `rules` (combinations, 9), `out`
     (combinations, figures).
     """
     T = prices[3].shape[0]
     said, flags, returns = np.zeros(rows.shape[0], np.uint8), np.zeros(T, np.uint8), np.empty(T)
+    a, gaps = np.empty(STATE_WIDTH), rows.shape[0] < T
     for c in range(params.shape[0]):
         said[:] = 0
         decide(own[0], own[1], own[2], own[3], own[4], params[c], said)
-        for i in range(rows.shape[0]):
-            flags[rows[i]] = meaning[said[i] & 15]
-        column(
-            prices[0], prices[1], prices[2], prices[3], flags, volatility, rules[c], sizing, same_close,
-            periods_per_year, returns, out[c],
+        if gaps:
+            for i in range(rows.shape[0]):
+                flags[rows[i]] = said[i]
+        _trade(
+            prices[0], prices[1], prices[2], prices[3], flags if gaps else said, meaning, volatility,
+            rules[c], sizing, same_close, periods_per_year, a, returns, out[c],
         )  # fmt: skip

@@ -106,6 +106,15 @@ def prices_of(bars: Bars) -> list[np.ndarray]:
     return [start, top, bottom, close.copy()]  # compiled code takes no read-only view
 
 
+def carried(prices: list[np.ndarray]) -> list[np.ndarray]:
+    """The same prices as `column.column` takes them: a missing bar has no open, and the close before it."""
+    close, missing = prices[3], np.isnan(prices[3])
+    rows = np.where(missing, 0, np.arange(close.shape[1]))
+    before = np.take_along_axis(close, np.maximum.accumulate(rows, axis=1), axis=1)
+    before = np.where(np.isnan(before), 0.0, before)  # before the first bar: nothing is held, nothing valued
+    return [*(np.where(missing, np.nan, block) for block in prices[:3]), before]
+
+
 def flags_of(signals: Signals, side: Direction) -> np.ndarray:
     """Decisions as bits, uint8, shape (N, T); what contradicts itself within a row is left out."""
     enter, leave = _truth(signals.entries), _truth(signals.exits)

@@ -133,7 +133,7 @@ def _batch(
         rows, own = own_bars(bars, n)
         risk = np.empty(0)
         if alike.sizing == "volatility":
-            risk = s.volatility(prices[3][n : n + 1], alike.volatility_bars, year)[0]
+            risk = _volatility(bars, alike.volatility_bars)[n]
         part = np.empty((len(places), out.shape[2]))
         market = List([np.ascontiguousarray(p[n]) for p in prices])
         columns(
@@ -157,7 +157,7 @@ def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, n
     prices, year = _prices_of(bars), bars.periods_per_year
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
-        risk = s.volatility(prices[3], rules.volatility_bars, year)
+        risk = _volatility(bars, rules.volatility_bars)
     numbers, sizing = s.numbers_of(rules, 1), s.SIZINGS[rules.sizing]
     out, returns = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape)
     for n in range(len(flags)):
@@ -195,5 +195,11 @@ class Prices(NamedTuple):
 
 @remembered
 def _prices_of(bars: Bars) -> Prices:
-    """The bars' prices as the kernel takes them, made ready once a sweep."""
-    return Prices(*s.prices_of(bars))
+    """The bars' prices as `column` takes them, made ready once a sweep."""
+    return Prices(*s.carried(s.prices_of(bars)))
+
+
+@remembered
+def _volatility(bars: Bars, window: int) -> np.ndarray:
+    """What sizing by volatility goes by, (N, T)."""
+    return s.volatility(bars.values["close"].T, window, bars.periods_per_year)
