@@ -148,3 +148,15 @@ def test_a_sweep_counts_all_its_combinations_and_its_best_knows_it(desk):
 def test_a_sweep_of_symbols_alone_counts_each_symbol(desk):
     desk.sweep("sma_cross", "AAPL,IBM", fast=[5, 10], alone=True)
     assert desk.backtest("sma_cross", "IBM", fast=20, save=False).tried.raw == 5
+
+
+def test_what_a_resumed_sweep_took_over_is_not_counted_again(desk, tmp_path):
+    part = desk.sweep("sma_cross", "IBM", fast=[5, 10, 15])
+    part.save(tmp_path / "part.parquet")
+    desk.sweep("sma_cross", "IBM", fast=[5, 10, 15, 20], resume=tmp_path / "part.parquet")
+    assert desk.trials()["trials"].sum() == 4
+    desk.sweep("sma_cross", "IBM", fast=[5, 10, 15, 20], resume=tmp_path / "part.parquet")
+    assert desk.trials()["trials"].sum() == 4
+    with Desk.open(tmp_path / "another") as other:
+        other.sweep("sma_cross", desk.bars("IBM"), fast=[5, 10, 15, 25], resume=part)
+        assert other.trials()["trials"].sum() == 4, "this desk never saw the first three"

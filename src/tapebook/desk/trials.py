@@ -67,10 +67,14 @@ class TrialRoom(DataRoom):
         own: set[str] = self.__dict__.setdefault("_tried_here", set())
         return own
 
-    def _count(self, entry: dict[str, Any] | None) -> None:
+    def _had(self, entry: dict[str, Any]) -> bool:
+        """Whether the part of a sweep that was taken over is in this ledger already."""
+        same = ("kind", "strategy", "code_hash", "fingerprint")
+        rows = self.catalog.trials.list(family=entry["family"])
+        return any(all(row[name] == entry[name] for name in same) for row in rows)
+
+    def _count(self, entry: dict[str, Any]) -> None:
         """Add a batch to the ledger, with who made it and when."""
-        if entry is None:
-            return
         run = os.environ.get("TAPEBOOK_RUN")
         self._own.add(entry["key"])
         self.catalog.trials.add(
@@ -113,7 +117,11 @@ class TrialRoom(DataRoom):
         """Count every combination of a sweep, and let it know what was tried besides."""
         from tapebook.strategy.trials import entry_of_sweep
 
-        self._count(entry_of_sweep(sw))
+        entry = entry_of_sweep(sw)
+        if entry is not None and sw.taken_over and self._had(entry):
+            entry["count"] -= sw.taken_over
+        if entry is not None and entry["count"]:
+            self._count(entry)
         return replace(sw, tried=self._tried(sw.strategy.family, sw.bars.symbols))
 
 
