@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tapebook.strategy.memory import Memory
-
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+    from tapebook.strategy.crew import Crew
     from tapebook.strategy.grid import Grid
     from tapebook.strategy.sweep import Plan, Report, Rows
 
@@ -26,13 +23,9 @@ TRIES = 32
 
 
 def guided(
-    plan: Plan, before: pd.DataFrame, places: np.ndarray, executor: Executor | None, report: Report
+    plan: Plan, before: pd.DataFrame, places: np.ndarray, crew: Crew, report: Report
 ) -> tuple[Rows, int, bool]:
     """Try `plan.asked` combinations, those `before` (at `places`) included; Ctrl-C keeps what is done."""
-    from tapebook.strategy.sweep import work
-
-    memory = Memory() if executor is None else None
-    pool = executor or ThreadPoolExecutor(os.cpu_count() or 1)
     rows: Rows = []
     refused, total = 0, plan.asked
     left = total - len(set(places.tolist()))
@@ -40,7 +33,7 @@ def guided(
         with _quiet():
             search = _Search(plan.grid, plan.seed, _known(before, places, plan.metric))
             while left > 0 and (batch := search.ask(min(BATCH, left))):
-                running = [pool.submit(work, plan.job, [plan.grid.at(p)], memory) for _, p in batch]
+                running = [crew.submit([plan.grid.at(p)]) for _, p in batch]
                 for (trial, _), future in zip(batch, running, strict=True):
                     ((settings, found),) = future.result()
                     refused += found is None
@@ -50,9 +43,6 @@ def guided(
                 report(total - left, total, f"combinations, best {plan.metric} {search.best:.3g}")
     except KeyboardInterrupt:
         return rows, refused, False
-    finally:
-        if executor is None:
-            pool.shutdown(wait=False, cancel_futures=True)
     return rows, refused, True
 
 

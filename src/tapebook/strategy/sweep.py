@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -17,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadParameter, NoData
+from tapebook.strategy.crew import Crew, Job, received
 from tapebook.strategy.figures import MARK
 from tapebook.strategy.grid import Grid, Settings, Todo, check, parted, plain
-from tapebook.strategy.memory import Memory, remembering
 from tapebook.strategy.rules import Rules, divided
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.crew import Answers
     from tapebook.strategy.declare import Strategy
     from tapebook.strategy.sweep_estimate import Estimate
     from tapebook.strategy.sweep_sample import Sample
@@ -49,7 +49,7 @@ class Sweep:
     figures, as a backtest computes them. `values`: what was given of each setting that varied.
     `metric`: what combinations are ranked by unless told otherwise. `asked`: combinations that were
     to be tried; `refused`: those that the strategy itself refused. `complete` is False when it was
-    stopped; what was done is there, and `resume=` goes on from it.
+    stopped; what was done is there, and `resume=` goes on from it: `taken_over` rows come from before.
     """
 
     strategy: Strategy
@@ -66,6 +66,7 @@ class Sweep:
     search: str = "grid"
     metric: str = "sharpe"
     tried: Tried | None = None
+    taken_over: int = 0
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -248,7 +249,7 @@ def sweep(
     return Sweep(
         strategy=strategy, bars=bars, rules=job.rules, fixed=job.fixed, values=plan.grid.values, table=table,
         asked=plan.asked, refused=refused, alone=job.alone, seconds=time.perf_counter() - begun,
-        complete=complete, search=search, metric=metric,
+        complete=complete, search=search, metric=metric, taken_over=len(before.table),
     )  # fmt: skip
 
 
@@ -274,7 +275,11 @@ def estimate(
         seed=seed, alone=alone,
     )  # fmt: skip
     todo = plan.grid.drawn(plan.asked, seed) if search == "optuna" else plan.places
-    found = pilot(plan, todo, executor, thorough=True).estimate
+    crew = Crew(plan.job, executor)
+    try:
+        found = pilot(plan, todo, crew, thorough=True).estimate
+    finally:
+        crew.leave()
     assert found is not None  # a plan tries at least one
     return found
 
@@ -286,8 +291,7 @@ def estimate(
 class Plan:
     """What a sweep is going to do: the work, the combinations, and how they are chosen."""
 
-    strategy: Strategy
-    job: _Job
+    job: Job
     grid: Grid
     search: str
     trials: int | None
@@ -332,8 +336,8 @@ def planned(
     if alone is None:
         alone = not rules.shared_cash or len(bars.symbols) == 1
     grid = Grid(values, where)
-    job = _Job(_reference(strategy), bars, rules, fixed, alone)
-    plan = Plan(strategy, job, grid, search, trials, metric, seed)
+    job = Job(strategy, bars, rules, fixed, alone)
+    plan = Plan(job, grid, search, trials, metric, seed)
     if not plan.asked:
         raise BadParameter("where", where, "a condition that at least one combination meets")
     return plan
@@ -366,7 +370,9 @@ def _taken_over(resume: Sweep | str | Path | None, plan: Plan) -> _Before:
     if resume is None:
         return _Before(pd.DataFrame())
     before, job = earlier(resume), plan.job
-    now = described(plan.strategy, job.bars, job.rules, job.fixed, tuple(plan.grid.values), job.alone)
+    now = described(
+        received(job.strategy), job.bars, job.rules, job.fixed, tuple(plan.grid.values), job.alone
+    )
     expect_alike(before, now)
     places = _places_of(before.table, plan)
     asked = places >= 0
@@ -388,29 +394,36 @@ def _in_grid_order(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
 
 
 def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, int, bool]:
-    """Do what is not done yet. A sweep that will take long says so first."""
-    from tapebook.strategy.sweep_estimate import LONG, duration, pilot
+    """Do what is not done yet."""
+    from tapebook.strategy.guided import guided
 
-    if plan.search == "optuna":
-        from tapebook.strategy.guided import guided
-
-        return guided(plan, before.table, _places_of(before.table, plan), executor, report)
-    todo: Any = np.asarray(plan.places)
-    todo = todo[~np.isin(todo, list(before.places))] if before.places else todo
+    crew = Crew(plan.job, executor)
     try:
-        first = pilot(plan, todo, executor, thorough=False)
+        if plan.search == "optuna":
+            return guided(plan, before.table, _places_of(before.table, plan), crew, report)
+        return _all(plan, before.places, crew, report)
     except KeyboardInterrupt:
         return [], 0, False
+    finally:
+        crew.leave()
+
+
+def _all(plan: Plan, before: frozenset[int], crew: Crew, report: Report) -> tuple[Rows, int, bool]:
+    """Trade every combination that is not done yet. What will take long says so first."""
+    from tapebook.strategy.sweep_estimate import LONG, duration, pilot
+
+    todo: Any = np.asarray(plan.places)
+    todo = todo[~np.isin(todo, list(before))] if before else todo
+    first = pilot(plan, todo, crew, thorough=False)
     rest = todo[~np.isin(todo, list(first.answers))]
     had, seconds = len(plan.places) - len(rest), first.estimate.seconds if first.estimate else 0.0
     told = f", about {duration(seconds)}" if seconds >= LONG else ""
     report(had, len(plan.places), f"combinations{told}")
     rows, refused, complete = _run(
-        plan.job,
+        crew,
         Todo(plan.grid, rest),
-        executor,
         lambda done, _, what: report(had + done, len(plan.places), what + told),
-        _chunk(len(rest), first.each),
+        _chunk(len(rest), first.each, crew.count),
     )
     for place in sorted(first.answers):
         settings, found = first.answers[place]
@@ -420,84 +433,42 @@ def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report
     return rows, refused, complete
 
 
-def _chunk(todo: int, each: float) -> int:
+def _chunk(todo: int, each: float, workers: int) -> int:
     """How many to hand out together: each worker gets several parts, none of which takes long."""
-    even = -(-todo // (4 * (os.cpu_count() or 1)))
+    even = -(-todo // (4 * workers))
     return max(1, min(CHUNK, even, int(PART / max(each, 1e-9))))
 
 
 # ---- the work
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What every chunk of work needs; it can be sent to another process."""
-
-    strategy: Any
-    bars: Bars
-    rules: Rules
-    fixed: Settings
-    alone: bool
-
-
-def _reference(strategy: Strategy) -> Any:
-    """A strategy as another process can receive it: its name in the library, else its function."""
-    from tapebook.strategy import registry
-    from tapebook.strategy.compiled import Compiled
-
-    if isinstance(strategy, Compiled):
-        return strategy
-    return strategy.name if strategy.name in registry.names() else strategy.function
-
-
-def _run(
-    job: _Job, todo: Sequence[Settings], executor: Executor | None, report: Report, chunk: int = CHUNK
-) -> tuple[list[tuple[Settings, np.ndarray]], int, bool]:
+def _run(crew: Crew, todo: Sequence[Settings], report: Report, chunk: int = CHUNK) -> tuple[Rows, int, bool]:
     """Do all chunks, in order; stopped by Ctrl-C it keeps what is done."""
     chunks = (list(todo[i : i + chunk]) for i in range(0, len(todo), chunk))
-    memory = Memory() if executor is None else None
-    pool = executor or ThreadPoolExecutor(os.cpu_count() or 1)
-    rows: list[tuple[Settings, np.ndarray]] = []
+    rows: Rows = []
     refused, done = 0, 0
     try:
-        for answers in _in_order(pool, job, chunks, memory):
+        for answers in _in_order(crew, chunks):
             done += len(answers)
             rows += [(c, a) for c, a in answers if a is not None]
             refused += sum(a is None for _, a in answers)
             report(done, len(todo), "combinations")
     except KeyboardInterrupt:
         return rows, refused, False
-    finally:
-        if executor is None:
-            pool.shutdown(wait=False, cancel_futures=True)
     return rows, refused, True
 
 
-def _in_order(
-    pool: Executor, job: _Job, chunks: Iterable[list[Settings]], memory: Memory | None
-) -> Iterator[list[tuple[Settings, np.ndarray | None]]]:
+def _in_order(crew: Crew, chunks: Iterable[list[Settings]]) -> Iterator[Answers]:
     """Hand out a few chunks ahead, so that memory stays the same however many there are."""
     ahead = iter(chunks)
-    running: list[Future[list[tuple[Settings, np.ndarray | None]]]] = []
-    running += [pool.submit(work, job, chunk, memory) for chunk in islice(ahead, 2 * (os.cpu_count() or 1))]
-    while running:
-        yield running.pop(0).result()
-        running += [pool.submit(work, job, chunk, memory) for chunk in islice(ahead, 1)]
-
-
-def work(
-    job: _Job, chunk: Sequence[Settings], memory: Memory | None
-) -> list[tuple[Settings, np.ndarray | None]]:
-    """Trade each combination of a chunk: its figures, (symbols, figures); None where it was refused."""
-    from tapebook.strategy import registry
-    from tapebook.strategy.compiled import Compiled
-    from tapebook.strategy.sweep_work import figures_of, figures_of_all
-
-    found = registry.get(job.strategy)
-    with remembering(memory or Memory()):
-        if isinstance(found, Compiled) and job.alone:
-            return list(zip(chunk, figures_of_all(found, job.bars, job.rules, job.fixed, chunk), strict=True))
-        return [(c, figures_of(found, job.bars, job.rules, job.fixed | c, alone=job.alone)) for c in chunk]
+    running: list[Future[Answers]] = [crew.submit(chunk) for chunk in islice(ahead, 2 * crew.count)]
+    try:
+        while running:
+            yield running.pop(0).result()
+            running += [crew.submit(chunk) for chunk in islice(ahead, 1)]
+    finally:
+        for future in running:
+            future.cancel()
 
 
 def _table(

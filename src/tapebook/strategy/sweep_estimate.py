@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,8 +12,7 @@ import numpy as np
 from tapebook.strategy.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tapebook.strategy.crew import Crew
     from tapebook.strategy.grid import Settings
     from tapebook.strategy.sweep import Plan
 
@@ -26,7 +22,7 @@ LONG = 10.0
 """Seconds; a sweep that will take longer says so before it starts."""
 BUDGET = 1.0
 """Seconds that are spent on measuring, unless one combination takes longer."""
-PILOT = 0.02
+PILOT = 0.1
 """Seconds of work that are enough to tell."""
 GUIDANCE = 0.01
 """Seconds that a guided search takes to choose a combination."""
@@ -65,7 +61,7 @@ class Pilot:
     answers: Answers = field(default_factory=dict)
 
 
-def pilot(plan: Plan, todo: Sequence[int], executor: Executor | None, *, thorough: bool) -> Pilot:
+def pilot(plan: Plan, todo: Sequence[int], crew: Crew, *, thorough: bool) -> Pilot:
     """Trade a few combinations of `todo` (places), spread evenly over all, and time them.
 
     Without `thorough` it ends after the first one if that shows that a sweep is no long one.
@@ -73,24 +69,23 @@ def pilot(plan: Plan, todo: Sequence[int], executor: Executor | None, *, thoroug
     found, told = Pilot(), _Clock()
     if not len(todo):
         return found
-    with _pool(executor) as pool:
-        trade = _Trade(plan, pool, executor is None, found.answers)
-        alone = trade(_spread(todo, 1), Memory())  # what is compiled or loaded first is in here
-        if len(todo) == 1 or (not thorough and alone * len(todo) / trade.workers < LONG):
-            seconds = alone * len(todo) / min(trade.workers, len(todo))
-            found.estimate = _estimate(plan, len(todo), seconds, 1, alone, Memory())
-            found.each = alone
-            return found
-        many = min(trade.workers, len(todo))
-        while True:
-            memory = Memory()
-            cold = trade(_spread(todo, many), memory)
-            if cold > PILOT * 5 or many >= len(todo) or told() + 5 * cold > BUDGET:
-                break
-            many = min(4 * many, len(todo))
-        warm = trade(_spread(todo, many), memory) if memory.size and told() + cold < BUDGET else cold
+    trade = _Trade(plan, crew, found.answers)
+    alone = trade(_spread(todo, 1), Memory())  # what is compiled or loaded first is in here
+    if len(todo) == 1 or (not thorough and alone * len(todo) / crew.count < LONG):
+        seconds = alone * len(todo) / min(crew.count, len(todo))
+        found.estimate = _estimate(plan, len(todo), seconds, 1, alone, Memory())
+        found.each = alone
+        return found
+    many = min(crew.count, len(todo))
+    while True:
+        memory = Memory()
+        cold = trade(_spread(todo, many), memory)
+        if cold > PILOT or many >= len(todo) or told() + 5 * cold > BUDGET:
+            break
+        many = min(4 * many, len(todo))
+    warm = trade(_spread(todo, many), memory) if memory.size and told() + cold < BUDGET else cold
     seconds = _seconds(plan, len(todo), many, cold, min(warm, cold), memory)
-    found.each = seconds * trade.workers / len(todo)
+    found.each = seconds * crew.count / len(todo)
     found.estimate = _estimate(plan, len(todo), seconds, many, told(), memory)
     return found
 
@@ -98,19 +93,13 @@ def pilot(plan: Plan, todo: Sequence[int], executor: Executor | None, *, thoroug
 class _Trade:
     """Trades some combinations on all workers and says how long it took."""
 
-    def __init__(self, plan: Plan, pool: Executor, shares: bool, answers: Answers) -> None:
-        self.plan, self.pool, self.shares, self.answers = plan, pool, shares, answers
-        self.workers = os.cpu_count() or 1
+    def __init__(self, plan: Plan, crew: Crew, answers: Answers) -> None:
+        self.grid, self.crew, self.answers = plan.grid, crew, answers
 
     def __call__(self, places: Sequence[int], memory: Memory) -> float:
-        from tapebook.strategy.sweep import work
-
-        begun, job, grid = time.perf_counter(), self.plan.job, self.plan.grid
-        parts = [part for part in np.array_split(np.asarray(places), self.workers) if len(part)]
-        running = [
-            self.pool.submit(work, job, [grid.at(p) for p in part], memory if self.shares else None)
-            for part in parts
-        ]
+        begun = time.perf_counter()
+        parts = [part for part in np.array_split(np.asarray(places), self.crew.count) if len(part)]
+        running = [self.crew.submit([self.grid.at(p) for p in part], memory) for part in parts]
         for part, future in zip(parts, running, strict=True):
             self.answers.update(zip(part.tolist(), future.result(), strict=True))
         return time.perf_counter() - begun
@@ -122,15 +111,6 @@ class _Clock:
 
     def __call__(self) -> float:
         return time.perf_counter() - self._begun
-
-
-@contextmanager
-def _pool(executor: Executor | None) -> Iterator[Executor]:
-    if executor is not None:
-        yield executor
-        return
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        yield pool
 
 
 def _spread(todo: Sequence[int], many: int) -> list[int]:
