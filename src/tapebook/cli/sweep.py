@@ -95,6 +95,7 @@ def _print(done: Sweep, ranked: pd.DataFrame, json_: bool) -> None:
     if not json_:
         click.echo(repr(done))
         show(ranked, False)
+        click.echo(f"\n{done.plateau()}")
         return
     marked = {"warning": done.warning} if done.warning else {}
     click.echo(dump([row | marked for row in ranked.to_dict("records")]))

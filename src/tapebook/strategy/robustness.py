@@ -1,19 +1,14 @@
-"""Whether the best of a sweep stands on a plateau or on a spike, in a table and in pictures."""
+"""Whether the best of a sweep stands on a plateau or on a spike, as a table and in a sentence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tapebook import theme
-from tapebook.errors import BadParameter
 from tapebook.strategy.grid import plain
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 
 def robustness(ranked: pd.DataFrame, tried: Mapping[str, Sequence[Any]], metric: str) -> pd.DataFrame:
@@ -38,74 +33,41 @@ def robustness(ranked: pd.DataFrame, tried: Mapping[str, Sequence[Any]], metric:
     return pd.concat([ranked[[*varied, metric]].reset_index(drop=True), found], axis=1)
 
 
-def heatmap(
-    ranked: pd.DataFrame,
-    varied: Sequence[str],
-    x: str | None,
-    y: str | None,
-    metric: str,
-    *,
-    warning: str = "",
-) -> go.Figure:
-    """Do what `Sweep.heatmap` says."""
-    import plotly.graph_objects as go
-
-    if len(varied) < 2:
-        raise BadParameter("y", y, "a second setting that varied: a heatmap needs two")
-    across, up = x or varied[0], y or next(name for name in varied if name != (x or varied[0]))
-    for name in (across, up):
-        if name not in varied:
-            raise BadParameter("x" if name == x else "y", name, "one of " + ", ".join(varied))
-    wide = ranked.pivot_table(index=up, columns=across, values=metric, aggfunc="mean", dropna=False)
-    colours = theme.palette()
-    top = float(np.nanmax(np.abs(wide.to_numpy()))) if wide.notna().any().any() else 1.0
-    figure = go.Figure(
-        go.Heatmap(
-            x=[str(v) for v in wide.columns], y=[str(v) for v in wide.index], z=wide.round(5).to_numpy(),
-            zmid=0, zmin=-top, zmax=top, colorscale=[list(step) for step in colours.scale],
-            colorbar={"title": {"text": _words(metric)}, "thickness": 12},
-            hovertemplate=f"{across} %{{x}}, {up} %{{y}}: %{{z:.3f}}<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_layout(
-        template=go.layout.Template(theme.template()),
-        title=_title(f"{_words(metric)} by {_words(across)} and {_words(up)}", warning),
-        height=460,
+def plateau(ranked: pd.DataFrame, tried: Mapping[str, Sequence[Any]], metric: str) -> str:
+    """Do what `Sweep.plateau` says."""
+    values = ranked[metric].dropna()
+    if values.empty:
+        return f"No combination has a {_words(metric)}: none of them traded."
+    table = robustness(ranked, tried, metric)
+    best = {str(name): plain(table[name].iloc[0]) for name in table}
+    at = ", ".join(f"{name}={best[name]}" for name in tried)
+    own, middle = float(best[metric]), float(values.median())
+    beyond = _edges(best, tried)
+    edge = f" It lies at the edge of {' and '.join(beyond)}: what is beyond was not tried." if beyond else ""
+    if not best["neighbours"]:
+        return f"Not known: no neighbour of {at} was tried.{edge}"
+    kept = (best["mean"] - middle) / (own - middle) if own > middle else 1.0
+    sure = kept >= PLATEAU and (best["worst"] >= middle or own == middle)
+    word = "Plateau" if sure else "Spike" if kept < SPIKE else "Neither plateau nor spike"
+    return (
+        f"{word}: one step away from {at}, {_words(metric)} is {best['mean']:.3g} on average and "
+        f"{best['worst']:.3g} at worst, against {own:.3g} there and {middle:.3g} in the middle of all "
+        f"{len(values):,}.{edge}"
     )
-    figure.update_xaxes(title=across, type="category")
-    figure.update_yaxes(title=up, type="category")
-    return figure
 
 
-def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str, *, warning: str = "") -> go.Figure:
-    """Do what `Sweep.parallel` says."""
-    import plotly.graph_objects as go
+PLATEAU, SPIKE = 0.5, 0.25
+"""Share of what the best is above the middle of all that its neighbours keep, on average."""
 
-    shown = ranked.dropna(subset=[metric])
-    dimensions = []
-    for name in (*varied, metric):
-        column = shown[name]
-        if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-            dimensions.append({"label": _words(name), "values": column.to_numpy(dtype=float)})
-            continue
-        words = list(dict.fromkeys(column.astype(str)))
-        places = {word: i for i, word in enumerate(words)}
-        codes = column.astype(str).map(places).to_numpy(dtype=float)
-        dimensions.append(
-            {"label": _words(name), "values": codes, "tickvals": list(places.values()), "ticktext": words}
-        )
-    line = {
-        "color": shown[metric].to_numpy(dtype=float),
-        "colorscale": [[0, theme.VERMILION], [0.5, "#BBBBBB"], [1, theme.BLUE]],
-    }
-    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line | {"showscale": True}))
-    figure.update_layout(
-        template=go.layout.Template(theme.template()),
-        title=_title(f"combinations by {_words(metric)}", warning),
-        height=460,
-        margin={"t": 110, "l": 80, "r": 40},
-    )
-    return figure
+
+def _edges(best: Mapping[str, Any], tried: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Settings of which the best has the first or the last value of three or more numbers."""
+    found = []
+    for name, given in tried.items():
+        numbers = [v for v in map(plain, given) if isinstance(v, (int, float)) and not isinstance(v, bool)]
+        if len(numbers) > 2 and best[name] in (min(numbers), max(numbers)):
+            found.append(_words(name))
+    return found
 
 
 def _steps(column: pd.Series, tried: Sequence[Any]) -> np.ndarray:
@@ -115,11 +77,6 @@ def _steps(column: pd.Series, tried: Sequence[Any]) -> np.ndarray:
         values.sort()
     where = {value: i for i, value in enumerate(values)}
     return np.array([where[plain(v)] for v in column.tolist()])
-
-
-def _title(said: str, warning: str) -> str:
-    marked = warning.replace(": ", ":<br>")  # one line would be cut off on a phone
-    return said + (f"<br><span style='font-size:13px'><b>⚠ {marked}</b></span>" if warning else "")
 
 
 def _words(name: str) -> str:

@@ -158,16 +158,33 @@ class Sweep:
 
         return robustness(self.ranked(metric), self.values, metric or self.metric)
 
-    def heatmap(self, x: str | None = None, y: str | None = None, metric: str | None = None) -> go.Figure:
-        """Draw `metric` over two settings; others are averaged over."""
-        from tapebook.strategy.robustness import heatmap
+    def plateau(self, metric: str | None = None) -> str:
+        """Say in a sentence whether the best stands among its like (a plateau) or alone (a spike).
 
-        ranked = self.ranked(metric)
-        return heatmap(ranked, self.varied, x, y, metric or self.metric, warning=self.warning)
+        A plateau keeps, one step away in any setting, half of what the best is above the median of all
+        combinations on average, and nowhere falls below the median; a spike keeps less than a quarter.
+        """
+        from tapebook.strategy.robustness import plateau
+
+        return plateau(self.ranked(metric), self.values, metric or self.metric)
+
+    def heatmap(
+        self,
+        x: str | None = None,
+        y: str | None = None,
+        metric: str | None = None,
+        *,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> go.Figure:
+        """Draw `metric` over two settings, where others are as `fixed` says; the rest are averaged over."""
+        from tapebook.strategy.sweep_figures import heatmap
+
+        ranked, metric = self.ranked(metric), metric or self.metric
+        return heatmap(ranked, self.varied, x, y, metric, fixed=fixed or {}, warning=self.warning)
 
     def parallel(self, metric: str | None = None) -> go.Figure:
         """Draw every combination as a line across its settings, coloured by `metric`."""
-        from tapebook.strategy.robustness import parallel
+        from tapebook.strategy.sweep_figures import parallel
 
         return parallel(self.ranked(metric), self.varied, metric or self.metric, warning=self.warning)
 
