@@ -141,7 +141,8 @@ def test_values_of_any_type_are_survived(config, junk):
     folder = config.reports / "one"
     manifest, metrics = (json.loads((folder / f"{n}.json").read_text()) for n in ("manifest", "metrics"))
     asked = dict.fromkeys(("strategy", "symbols"), junk)
-    for odd in (dict.fromkeys(manifest, junk), manifest | {"parameters": asked, "error": asked}):
+    told = {"parameters": asked, "error": asked, "verdict": {"verdict": junk, "reasons": [junk]}}
+    for odd in (dict.fromkeys(manifest, junk), manifest | told):
         (folder / "manifest.json").write_text(json.dumps(odd))
         assert gallery(config)
         assert run_page(config, "one")
@@ -267,3 +268,11 @@ def test_dashboards_import_no_engine_and_no_pandas(config):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_the_verdict_is_in_the_gallery_and_on_the_page_with_its_reasons(config):
+    said = {"verdict": "no evidence", "reasons": ["Its Sharpe ratio could be 0 or less.", "1 < 2 trials."]}
+    make_run(config.reports, "judged", days=9, verdict=said)
+    assert "✗ no evidence" in texts(gallery(config))
+    page = texts(run_page(config, "judged"))
+    assert "✗ no evidence</span> Its Sharpe ratio could be 0 or less. 1 &lt; 2 trials." in page

@@ -92,6 +92,8 @@ def _row(record: Record, picture: str) -> tuple[str, ...]:
         )
     )
     text = said if not (record.trouble or _error(record)) else f'<span class="muted">{escape(said)}</span>'
+    if record.verdict[0]:
+        text += f"<br>{look.verdict(record.verdict[0])}"
     return (
         f'{link}<br><span class="muted">{escape(about or record.template)}</span>',
         escape(record.started),

@@ -28,6 +28,15 @@ def outcome(said: str) -> str:
     return f'<span class="outcome {kind}">{sign} {escape(said.replace("_", " "))}</span>'
 
 
+VERDICTS = {"no evidence": ("✗", "bad"), "weak": ("–", "warn"), "worth a forward test": ("✓", "")}
+
+
+def verdict(said: str) -> str:
+    """Write a verdict with its sign; "" for none."""
+    sign, kind = VERDICTS.get(said, ("?", "warn"))
+    return f'<span class="outcome {kind}">{sign} {escape(said)}</span>' if said else ""
+
+
 def number(metric: Mapping[str, Any]) -> str:
     """Write a metric's value in its unit."""
     value, unit = metric.get("value"), metric.get("unit")

@@ -60,6 +60,14 @@ class Record:
         return str(self.manifest.get("started") or "")[:16].replace("T", " ")
 
     @property
+    def verdict(self) -> tuple[str, list[str]]:
+        """Whether it could be luck, in words, and the reasons; ("", []) of a run that does not say."""
+        said = self.manifest.get("verdict")
+        if not isinstance(said, dict) or not isinstance(said.get("reasons"), list):
+            return "", []
+        return str(said.get("verdict") or ""), [str(reason) for reason in said["reasons"]]
+
+    @property
     def headline(self) -> list[str]:
         """Names of the figures to show first."""
         said = self.manifest.get("headline")

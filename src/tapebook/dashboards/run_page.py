@@ -52,7 +52,16 @@ def _head(record: Record) -> str:
     told = (escape(record.template), f"{escape(record.started)} UTC", look.outcome(record.outcome))
     about = f'<p class="muted">{" · ".join(told)}</p>'
     shown = look.cards((name, look.number(record.metrics[name])) for name in record.headline)
-    return look.page(BACK, f"<h1>{escape(record.title)}</h1>", about, _trouble(record), shown)
+    return look.page(
+        BACK, f"<h1>{escape(record.title)}</h1>", about, _trouble(record), _verdict(record), shown
+    )
+
+
+def _verdict(record: Record) -> str:
+    said, reasons = record.verdict
+    if not said:
+        return ""
+    return f"<p>Could it be luck? {look.verdict(said)} {escape(' '.join(reasons))}</p>"
 
 
 def _trouble(record: Record) -> str:

@@ -43,6 +43,7 @@ def write_page(folder: Path) -> None:
             for name in manifest.get("headline") or ()
             if name in metrics
         ],
+        verdict=manifest.get("verdict"),
         lead=_without_heading(parts[0]) if parts and manifest.get("title") else (parts or [""])[0],
         blocks=parts[1:],
         plotly=f"../{STATIC}/{plotly_script(folder.parent)}" if charts else None,

@@ -80,6 +80,11 @@ class Recorder:
                     said[name].append(value)
             write_json(self.folder / RECORDED, said)
 
+    def verdict(self, luck: Any) -> None:
+        """Keep what a backtest's `luck()` says: its figures as metrics, its verdict on top of the page."""
+        self.metrics(luck)
+        self._say("verdict", {"verdict": luck.verdict, "reasons": list(luck.reasons)})
+
     def title(self, text: str) -> None:
         """Give the run's page its title."""
         self._say("title", text)
