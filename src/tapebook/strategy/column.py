@@ -31,6 +31,7 @@ from tapebook.strategy.kernel import (
     TRAIL,
     UNITS,
     VALUE,
+    bare,
 )  # fmt: skip
 
 FIGURES = (
@@ -61,9 +62,9 @@ FIGURES = (
 """What `column` answers, in this order; each as `tapebook.strategy.figures` computes it."""
 
 # what is remembered of the account: money, position and its mean price, best price for the trailing stop,
-# entry row and fee, equity at the last valued close and the highest so far; then what becomes figures
-(MONEY, HELD, MEAN, PEAK, ENTERED, ENTRY_FEE, BEFORE, TOP, DEEPEST, EXPOSED, ORDERS, PAID, SLIPPED, TRADES,
- BARS, SHARES, BEST, WORST, WINS, WON, LOSSES, LOST, STATE_WIDTH) = range(23)  # fmt: skip
+# entry row and fee; then what becomes figures of trades
+(MONEY, HELD, MEAN, PEAK, ENTERED, ENTRY_FEE, ORDERS, PAID, SLIPPED, TRADES, BARS, SHARES, BEST, WORST, WINS,
+ WON, LOSSES, LOST, STATE_WIDTH) = range(19)  # fmt: skip
 
 _f1, _u1 = types.float64[::1], types.uint8[::1]
 _signature = types.void(
@@ -71,7 +72,7 @@ _signature = types.void(
 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@bare
 def _wanted(side, q, cash, risk, rules, sizing):
     """Units of an entry that the account allows, 0 for none; nothing is held, so cash is the equity."""
     p = q * (1.0 + side * rules[SLIPPAGE])
@@ -95,7 +96,7 @@ def _wanted(side, q, cash, risk, rules, sizing):
     return units if units * q > DUST * cash else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@bare
 def _enter(a, t, side, q, risk, rules, sizing):
     """Open a position at the raw price q, if the account allows one."""
     units = _wanted(side, q, a[MONEY], risk, rules, sizing)
@@ -109,7 +110,7 @@ def _enter(a, t, side, q, risk, rules, sizing):
         a[SLIPPED] += abs(p - q) * units
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@bare
 def _leave(a, t, q, slippage, rules):
     """Close the position at the raw price q: one trade more."""
     side, units = (1.0 if a[HELD] > 0.0 else -1.0), abs(a[HELD])
@@ -134,9 +135,9 @@ def _leave(a, t, q, slippage, rules):
         a[LOST] -= pnl
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@bare
 def _asked(decided, held):
-    """What a decision asks for next to a position: whether to leave it, and the side to enter (0 for none)."""
+    """What a decision asks for next to a position: to leave it or not, and the side to enter (0 for none)."""
     if held > 0.0:
         return decided & (SHORT | LONG_OUT) != 0, (-1.0 if decided & SHORT else 0.0)
     if held < 0.0:
@@ -144,33 +145,7 @@ def _asked(decided, held):
     return False, (1.0 if decided & LONG else (-1.0 if decided & SHORT else 0.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _value(a, close, start, end, returns):
-    """Value the account at the closes of rows start … end - 1, of which only the first may have traded."""
-    if start >= end:
-        return
-    money, held, top, deepest = a[MONEY], a[HELD], a[TOP], a[DEEPEST]
-    returns[start] = (money + held * close[start] - a[BEFORE]) / a[BEFORE]
-    if held == 0.0:
-        returns[start + 1 : end] = 0.0
-        a[BEFORE], a[TOP] = money, max(top, money)
-        a[DEEPEST] = min(deepest, money / a[TOP] - 1.0)
-        return
-    for t in range(start + 1, end):
-        returns[t] = held * (close[t] - close[t - 1]) / (money + held * close[t - 1])
-    lowest = (1.0 + deepest) * top  # a division is slow: it is made only where a new depth is reached
-    for t in range(start, end):
-        equity = money + held * close[t]
-        if equity > top:
-            top = equity
-            lowest = (1.0 + deepest) * top
-        elif equity < lowest:
-            lowest, deepest = equity, equity / top - 1.0
-    a[TOP], a[DEEPEST], a[BEFORE] = top, deepest, money + held * close[end - 1]
-    a[EXPOSED] += end - start
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@bare
 def _stopped(a, open_, high, low, start, end, rules):
     """First row of start … end - 1 whose bar stops the position: (row, raw price, slippage); row -1 for none.
 
@@ -183,38 +158,127 @@ def _stopped(a, open_, high, low, start, end, rules):
         fixed = side * mean * (1.0 - side * rules[STOP])
     if rules[TARGET] == rules[TARGET]:
         target = side * mean * (1.0 + side * rules[TARGET])
-    for t in range(start, end):
+    first, adverse, good = open_[start:end], adverse[start:end], good[start:end]
+    for i in range(first.shape[0]):
         level = max(fixed, side * peak * (1.0 - side * rules[TRAIL])) if trail else fixed
-        if side * open_[t] <= level:
-            return t, open_[t], rules[SLIPPAGE]
-        if side * open_[t] >= target:
-            return t, open_[t], 0.0
-        if side * adverse[t] <= level:
-            return t, side * level, rules[SLIPPAGE]
-        if side * good[t] >= target:
-            return t, side * target, 0.0
-        if side * good[t] > side * peak:
-            peak = good[t]
+        if side * first[i] <= level:
+            return start + i, first[i], rules[SLIPPAGE]
+        if side * first[i] >= target:
+            return start + i, first[i], 0.0
+        if side * adverse[i] <= level:
+            return start + i, side * level, rules[SLIPPAGE]
+        if side * good[i] >= target:
+            return start + i, side * target, 0.0
+        if side * good[i] > side * peak:
+            peak = good[i]
     a[PEAK] = peak
     return -1, 0.0, 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _next(flags, meaning, open_, t, same_close):
-    """From row t on: the row of the next decision, and the row that carries it out (T if none does)."""
-    T = flags.shape[0]
-    while t < T and (flags[t] == 0 or meaning[flags[t] & 15] == 0):
-        t += 1
-    row = t if same_close else t + 1
+@bare
+def _decisions(flags, meaning, rows):
+    """Write the rows with a decision to `rows`, and say how many there are."""
+    n, whole = 0, flags.shape[0] & -8
+    eights = flags[:whole].view(np.uint64)
+    for i in range(eights.shape[0]):
+        if eights[i] != 0:  # most bars decide nothing
+            for t in range(8 * i, 8 * i + 8):
+                rows[n] = t
+                n += meaning[flags[t] & 15] != 0
+    for t in range(whole, flags.shape[0]):
+        rows[n] = t
+        n += meaning[flags[t] & 15] != 0
+    return n
+
+
+@bare
+def _carried_out(rows, d, n, open_, same_close):
+    """Number and row of the decision, from the d-th on, that is carried out next (T if none is).
+
+    It is done in the symbol's next bar; what is decided while it waits takes its place.
+    """
+    T = open_.shape[0]
+    if d >= n:
+        return d, T
+    row = rows[d] if same_close else rows[d] + 1
     while row < T and open_[row] != open_[row]:
         row += 1
-    for later in range(t + 1, min(row + 1 if same_close else row, T)):
-        if meaning[flags[later] & 15] != 0:  # what is decided while it waits takes its place
-            t = later
-    return t, min(row, T)
+    while d + 1 < n and rows[d + 1] < (row + 1 if same_close else row):
+        d += 1
+    return d, row
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@bare
+def _note(a, row, starts, held, n):
+    """Write down the money and the units from the close of `row` on; say how many such notes there are."""
+    if starts[n - 1] != row:
+        starts[n] = row
+        n += 1
+    held[n - 1, 0], held[n - 1, 1] = a[MONEY], a[HELD]
+    return n
+
+
+@bare
+def _traded(
+    open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, a, rows, starts, held
+):
+    """Trade; `held` (·, 2) is the money and the units at the closes from row `starts` on. Say how many."""
+    T = close.shape[0]
+    a[:] = 0.0
+    a[MONEY], a[BEST], a[WORST], starts[0] = rules[CASH], -np.inf, np.inf, 0
+    held[0, 0], held[0, 1] = rules[CASH], 0.0
+    stops = rules[STOP] == rules[STOP] or rules[TARGET] == rules[TARGET] or rules[TRAIL] == rules[TRAIL]
+    noted, checked, decisions = 1, 0, _decisions(flags, meaning, rows)  # rows before `checked` had no stop
+    d, row = _carried_out(rows, 0, decisions, open_, same_close)
+    while True:
+        if stops and a[HELD] != 0.0:
+            last = min(row + 1, T) if same_close else row  # an open comes before its bar, a close after it
+            hit, q, slippage = _stopped(a, open_, high, low, checked, last, rules)
+            if hit >= 0:
+                _leave(a, hit, q, slippage, rules)
+                noted = _note(a, hit, starts, held, noted)
+        if row >= T:
+            return noted
+        out_of_it, side = _asked(meaning[flags[rows[d]] & 15], a[HELD])
+        q = close[row] if same_close else open_[row]
+        if out_of_it:
+            _leave(a, row, q, rules[SLIPPAGE], rules)
+        if side != 0.0:
+            risk = volatility[rows[d]] if volatility.shape[0] else 0.0
+            _enter(a, row, side, q, risk, rules, sizing)
+        if out_of_it or side != 0.0:
+            noted = _note(a, row, starts, held, noted)
+        checked = row + 1 if same_close else row
+        d, row = _carried_out(rows, d + 1, decisions, open_, same_close)
+
+
+@bare
+def _valued(close, starts, held, noted, cash, returns):
+    """Write the returns; return the last equity, the deepest drawdown and how many closes saw a position."""
+    before, top, deepest, lowest, exposed = cash, cash, 0.0, cash, 0
+    starts[noted] = close.shape[0]
+    returns[:] = 0.0
+    for n in range(noted):
+        start, end, money, units = starts[n], starts[n + 1], held[n, 0], held[n, 1]
+        if units == 0.0:
+            end = start + 1  # nothing changes afterwards
+        own, part = close[start:end], returns[start:end]
+        part[0] = (money + units * own[0] - before) / before
+        for i in range(1, own.shape[0]):
+            part[i] = units * (own[i] - own[i - 1]) / (money + units * own[i - 1])
+        for i in range(own.shape[0]):
+            equity = money + units * own[i]
+            if equity > top:
+                top = equity
+                lowest = (1.0 + deepest) * top
+            elif equity < lowest:  # a division is slow: it is made only where a new depth is reached
+                lowest, deepest = equity, equity / top - 1.0
+        before = money + units * own[own.shape[0] - 1]
+        exposed += end - start if units != 0.0 else 0
+    return before, deepest, exposed
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, _nrt=False)
 def _moments(returns):
     """Mean, the second to fourth central moment, and the mean square of the losses."""
     T = returns.shape[0]
@@ -233,14 +297,14 @@ def _moments(returns):
     return mean, second / T, third / T, fourth / T, below / T
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _write(a, returns, cash, year, out):
+@bare
+def _write(a, returns, cash, equity, deepest, exposed, year, out):
     """Turn what is remembered into figures."""
     T = returns.shape[0]
     mean, second, third, fourth, below = _moments(returns)
     varies = T > 1 and np.sqrt(second) > 1e-14 * max(1.0, np.sqrt(second + mean * mean))
     spread = np.sqrt(second * T / (T - 1)) if T > 1 else np.nan
-    grown, deepest, trades = a[BEFORE] / cash, a[DEEPEST], a[TRADES]
+    grown, trades = equity / cash, a[TRADES]
     annual = grown ** (year / T) - 1.0 if grown >= 0.0 else np.nan
     out[0], out[1], out[2] = grown - 1.0, annual, spread * np.sqrt(year)
     out[3] = mean / spread * np.sqrt(year) if varies else np.nan
@@ -249,7 +313,7 @@ def _write(a, returns, cash, year, out):
     out[6] = deepest
     out[7] = third / second**1.5 if varies else np.nan
     out[8] = fourth / second**2 if varies else np.nan
-    out[9], out[10], out[11], out[12] = a[EXPOSED] / T, a[ORDERS], a[PAID], a[SLIPPED]
+    out[9], out[10], out[11], out[12] = exposed / T, a[ORDERS], a[PAID], a[SLIPPED]
     out[13], out[14] = trades, 1.0 if a[HELD] != 0.0 else 0.0
     out[15:23] = np.nan
     if trades > 0.0:
@@ -262,41 +326,21 @@ def _write(a, returns, cash, year, out):
         out[20], out[21], out[22] = a[BEST], a[WORST], a[BARS] / trades
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _trade(
-    open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, year, a, returns, out
+@bare
+def _one(
+    open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, year, a, rows, held,
+    returns, out,
 ):  # fmt: skip
-    """Do what `column` says; `meaning`, shape (16,): what the bits of `flags` stand for."""
-    T = close.shape[0]
-    a[:] = 0.0
-    a[MONEY] = a[BEFORE] = a[TOP] = rules[CASH]
-    a[BEST], a[WORST] = -np.inf, np.inf
-    stops = rules[STOP] == rules[STOP] or rules[TARGET] == rules[TARGET] or rules[TRAIL] == rules[TRAIL]
-    valued, checked = 0, 0  # rows before these are valued, and looked through for stops
-    decided, row = _next(flags, meaning, open_, 0, same_close)
-    while True:
-        if stops and a[HELD] != 0.0:
-            last = min(row + 1, T) if same_close else row  # an open comes before its bar, a close after it
-            hit, q, slippage = _stopped(a, open_, high, low, checked, last, rules)
-            if hit >= 0:
-                _value(a, close, valued, hit, returns)
-                _leave(a, hit, q, slippage, rules)
-                valued = hit
-        if row >= T:
-            break
-        out_of_it, side = _asked(meaning[flags[decided] & 15], a[HELD])
-        if out_of_it or side != 0.0:
-            _value(a, close, valued, row, returns)
-            valued, q = row, close[row] if same_close else open_[row]
-            if out_of_it:
-                _leave(a, row, q, rules[SLIPPAGE], rules)
-            if side != 0.0:
-                risk = volatility[decided] if volatility.shape[0] else 0.0
-                _enter(a, row, side, q, risk, rules, sizing)
-        checked = row + 1 if same_close else row
-        decided, row = _next(flags, meaning, open_, checked, same_close)
-    _value(a, close, valued, T, returns)
-    _write(a, returns, rules[CASH], year, out)
+    """Do what `column` says; `meaning` (16,) is what the bits of `flags` stand for.
+
+    `a` (STATE_WIDTH,), `rows` (2, T + 2) and `held` (T + 1, 2) are scratch.
+    """
+    noted = _traded(
+        open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, a, rows[0], rows[1],
+        held,
+    )  # fmt: skip
+    equity, deepest, exposed = _valued(close, rows[1], held, noted, rules[CASH], returns)
+    _write(a, returns, rules[CASH], equity, deepest, exposed, year, out)
 
 
 @njit(_signature, cache=True, nogil=True, error_model="numpy")
@@ -309,10 +353,11 @@ def column(
     forward over such rows. `flags`, `volatility`: shape (T,), as in `kernel.account` (`volatility` may
     be empty unless sizing is VOLATILITY). `returns`: simple, of each bar, shape (T,).
     """
-    as_said = np.arange(16).astype(np.uint8)
-    _trade(
-        open_, high, low, close, flags, as_said, volatility, rules, sizing, same_close, periods_per_year,
-        np.empty(STATE_WIDTH), returns, out,
+    T = close.shape[0]
+    _one(
+        open_, high, low, close, flags, np.arange(16).astype(np.uint8), volatility, rules, sizing,
+        same_close, periods_per_year, np.empty(STATE_WIDTH), np.empty((2, T + 2), np.int64),
+        np.empty((T + 1, 2)), returns, out,
     )  # fmt: skip
 
 
@@ -333,20 +378,20 @@ def columns(
     """Let a compiled strategy decide under each row of `params`, and trade each with `column`.
 
     `own`: open, high, low, close and volume of the symbol's own bars, which stand at `rows` of
-    `prices` (open, high, low, close, shape (T,), as `column` takes them). `meaning`, shape (16,): what decided bits mean for
-    the sides that are traded. `params` (combinations, parameters), `rules` (combinations, 9), `out`
-    (combinations, figures).
+    `prices` (open, high, low, close, shape (T,), as `column` takes them). `meaning`, shape (16,): what
+    decided bits mean for the sides that are traded. `params` (combinations, parameters), `rules`
+    (combinations, 9), `out` (combinations, figures).
     """
-    T = prices[3].shape[0]
-    said, flags, returns = np.zeros(rows.shape[0], np.uint8), np.zeros(T, np.uint8), np.empty(T)
-    a, gaps = np.empty(STATE_WIDTH), rows.shape[0] < T
+    T, bars = prices[3].shape[0], rows.shape[0]
+    said, flags, returns = np.zeros(bars, np.uint8), np.zeros(T, np.uint8), np.empty(T)
+    a, places, held = np.empty(STATE_WIDTH), np.empty((2, T + 2), np.int64), np.empty((T + 1, 2))
     for c in range(params.shape[0]):
         said[:] = 0
         decide(own[0], own[1], own[2], own[3], own[4], params[c], said)
-        if gaps:
-            for i in range(rows.shape[0]):
+        if bars < T:
+            for i in range(bars):
                 flags[rows[i]] = said[i]
-        _trade(
-            prices[0], prices[1], prices[2], prices[3], flags if gaps else said, meaning, volatility,
-            rules[c], sizing, same_close, periods_per_year, a, returns, out[c],
+        _one(
+            prices[0], prices[1], prices[2], prices[3], flags if bars < T else said, meaning, volatility,
+            rules[c], sizing, same_close, periods_per_year, a, places, held, returns, out[c],
         )  # fmt: skip

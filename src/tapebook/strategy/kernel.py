@@ -44,6 +44,13 @@ _signature = _answer(
 )  # fmt: skip
 
 
+bare = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+"""Compiled without counting references to arrays, which would take longer than what is done with them here.
+
+What is compiled so may not allocate. (The option has an underscore; numba's own sorting uses it so.)
+"""
+
+
 @njit(cache=True, nogil=True)
 def _row(table, count):
     """Make room for one more row."""
