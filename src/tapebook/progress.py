@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class _Bar:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         with self._lock:
-            if self._closed:
+            if self._closed or os.environ.get("TAPEBOOK_RUN"):  # nobody watches the cells of a run
                 return
             columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
             doing_now = TextColumn("{task.fields[doing]}")

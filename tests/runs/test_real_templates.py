@@ -61,6 +61,40 @@ def test_the_portfolio_report(sample_desk):
     assert "GOOG" in run.tables["correlation"].columns
 
 
+def test_the_sweep_report(sample_desk):
+    given = {"settings": "fast=4:12:4 slow=30:60:10 stop_loss=none,0.1", "start": "2005"}
+    run = sample_desk.run("sweep", **given)
+    assert run.manifest["title"] == "sma_cross under many settings on AAPL"
+    assert {"coverage", "best", "luck", "metrics"} <= set(run.tables)
+    assert list(run.figures) == ["heatmap", "parallel", "tearsheet"]
+    assert run.metrics["combinations"]["value"] == 24
+    sw = sample_desk.sweep(
+        "sma_cross",
+        sample_desk.bars("AAPL", start="2005"),
+        fast=[4, 8, 12],
+        slow=[30, 40, 50, 60],
+        stop_loss=[None, 0.1],
+    )
+    (id,) = run.manifest["results"]
+    assert sample_desk.load(id).metrics["sharpe"].value == pytest.approx(sw.table["sharpe"].max())
+    page = run.html.read_text()
+    assert "The best of 24: " in page
+    assert sw.plateau().partition(":")[0] in page
+
+
+def test_a_sweep_report_of_nothing_and_of_what_cannot_be_traded_so(sample_desk):
+    run = sample_desk.run("sweep", settings="fast=60,70 slow=20,30", where="")
+    assert list(run.figures) == []
+    assert "Nothing could be ranked" in run.html.read_text()
+    given = {"settings": "enter=10:40:10 execution=same_close", "strategy": "donchian_breakout", "where": ""}
+    run = sample_desk.run("sweep", search="optuna", trials=3, metric="calmar", **given)
+    assert list(run.figures) == ["parallel", "tearsheet"]
+    assert run.metrics["combinations"]["value"] == 3
+    assert "FILLED AT THE SAME CLOSE" in run.figures["parallel"].layout.title.text
+    with pytest.raises(RunFailed, match="'settings' is 'fast': expected NAME=VALUES parted by blanks"):
+        sample_desk.run("sweep", settings="fast")
+
+
 def test_what_goes_wrong_is_said(sample_desk):
     with pytest.raises(UnknownName, match="no parameter named 'symbol'. Did you mean 'symbols'"):
         sample_desk.run("backtest", symbol="AAPL")

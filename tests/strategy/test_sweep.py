@@ -15,7 +15,7 @@ from tapebook.strategy.compiled import COVER, ENTER, LEAVE, SHORT, compiled
 from tapebook.strategy.condition import condition
 from tapebook.strategy.memory import Memory, remembered, remembering
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.spans import read_settings
+from tapebook.strategy.spans import read_settings, read_text
 from tapebook.strategy.sweep import sweep
 
 CROSS = registry.get("sma_cross")
@@ -203,6 +203,12 @@ def test_values_are_read_from_text():
         CROSS, {"fast": "2:6:2", "slow": "50", "stop_loss": "none,0.05", "size": "0.1:0.3:0.1"}
     )
     assert read == {"fast": [2, 4, 6], "slow": 50, "stop_loss": [None, 0.05], "size": [0.1, 0.2, 0.3]}
+    assert read_text(CROSS, " fast=2:6:2  slow=50 stop_loss=none,0.05") == {
+        "fast": [2, 4, 6], "slow": 50, "stop_loss": [None, 0.05],
+    }  # fmt: skip
+    for wrong in ("fast", "fast=", "=3", "fast=3 fast=4", "fast = 3"):
+        with pytest.raises(BadParameter, match="'settings' is .* such as 'fast=2:40:2"):
+            read_text(CROSS, wrong)
     for wrong in ("5:2", "1:2:0", "a:b", "1:2:3:4", "1,,2"):
         with pytest.raises(BadParameter, match="values such as"):
             read_settings(CROSS, {"fast": wrong})

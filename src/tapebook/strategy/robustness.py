@@ -51,7 +51,7 @@ def plateau(ranked: pd.DataFrame, tried: Mapping[str, Sequence[Any]], metric: st
     word = "Plateau" if sure else "Spike" if kept < SPIKE else "Neither plateau nor spike"
     return (
         f"{word}: one step away from {at}, {_words(metric)} is {best['mean']:.3g} on average and "
-        f"{best['worst']:.3g} at worst, against {own:.3g} there and {middle:.3g} in the middle of all "
+        f"{best['worst']:.3g} at worst, against {own:.3g} there and a median of {middle:.3g} over all "
         f"{len(values):,}.{edge}"
     )
 

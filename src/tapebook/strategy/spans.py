@@ -29,6 +29,18 @@ def read_settings(strategy: Strategy, strings: Mapping[str, str]) -> dict[str, A
     return settings
 
 
+def read_text(strategy: Strategy, text: str) -> dict[str, Any]:
+    """Read settings written in one line: "fast=2:40:2 slow=50,100 fees=0.002"."""
+    pairs: dict[str, str] = {}
+    for word in text.split():
+        name, equals, values = word.partition("=")
+        if not (name and equals and values) or name in pairs:
+            why = f"{name} only once" if name in pairs else "NAME=VALUES parted by blanks"
+            raise BadParameter("settings", text, f"{why}, such as 'fast=2:40:2 slow=50,100'")
+        pairs[name] = values
+    return read_settings(strategy, pairs)
+
+
 def _words(name: str, text: str) -> list[str]:
     found: list[str] = []
     for part in text.split(","):

@@ -15,6 +15,10 @@ from tapebook.strategy.grid import plain
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+SCALE = [[0.0, theme.VERMILION], [0.25, "#DFA27A"], [0.5, "#C8C8C8"], [0.75, "#7FB2D2"], [1.0, theme.BLUE]]
+"""Losses, nothing, gains: seen on a light ground and on a dark one, where a combination left out is empty."""
+UNSEEN = {"size": 1, "color": "rgba(0,0,0,0)"}
+"""The ends of an axis, which plotly writes beside its labels."""
 LINES = 2000
 """Combinations in the picture of lines, the best ones: more are a grey block, and a page of megabytes."""
 
@@ -35,11 +39,11 @@ def heatmap(
     across, up = _axes(varied, x, y, fixed)
     shown = _sliced(ranked, varied, fixed)
     wide = shown.pivot_table(index=up, columns=across, values=metric, aggfunc="mean", dropna=False)
-    colours, values = theme.palette(), wide.round(5).to_numpy(dtype=float)
+    values = wide.round(5).to_numpy(dtype=float)
     figure = go.Figure(
         go.Heatmap(
             x=[_label(v) for v in wide.columns], y=[_label(v) for v in wide.index], z=values,
-            **_colours(values, [list(step) for step in colours.scale]),
+            **_colours(values),
             colorbar={"title": {"text": _words(metric)}, "thickness": 12},
             hovertemplate=f"{_words(across)} %{{x}}, {_words(up)} %{{y}}: %{{z:.3f}}<extra></extra>",
         )
@@ -57,17 +61,16 @@ def parallel(ranked: pd.DataFrame, varied: Sequence[str], metric: str, *, warnin
 
     every = ranked.dropna(subset=[metric])
     shown = every.head(LINES).iloc[::-1]  # the best are drawn last, on top
-    line = {
-        "color": shown[metric].to_numpy(dtype=float),
-        "colorscale": [[0, theme.VERMILION], [0.5, "#BBBBBB"], [1, theme.BLUE]],
-        "showscale": True,
-        "colorbar": {"title": {"text": _words(metric)}, "thickness": 12},
-    }
+    values = shown[metric].to_numpy(dtype=float)
+    colours = {name.replace("z", "c"): value for name, value in _colours(values).items()}
+    line = {"color": values} | colours  # the last axis is the scale
     dimensions = [_dimension(name, shown[name]) for name in (*varied, metric)]
-    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line))
+    figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line, rangefont=UNSEEN))
     note = f"the best {LINES:,} of {len(every):,}" if len(every) > LINES else ""
     figure = _dressed(figure, f"combinations by {_words(metric)}", warning, note)
-    return figure.update_layout(margin={"t": 130 if warning or note else 110, "l": 70, "r": 30, "b": 40})
+    return figure.update_layout(
+        margin={"t": 100 + 20 * bool(note) + 44 * bool(warning), "l": 70, "r": 50, "b": 30}
+    )
 
 
 def _axes(varied: Sequence[str], x: str | None, y: str | None, fixed: Mapping[str, Any]) -> tuple[str, str]:
@@ -96,16 +99,14 @@ def _sliced(ranked: pd.DataFrame, varied: Sequence[str], fixed: Mapping[str, Any
     return ranked
 
 
-def _colours(values: np.ndarray, scale: list[list[Any]]) -> dict[str, Any]:
+def _colours(values: np.ndarray) -> dict[str, Any]:
     """Losses in one colour, gains in the other; where there are only either, all of that side's shades."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (-1.0, 1.0)
     if low < 0 < high:
-        top = max(-low, high)
-        return {"colorscale": scale, "zmin": -top, "zmax": top}
-    half = scale[len(scale) // 2 :] if low >= 0 else scale[: len(scale) // 2 + 1]
-    shades = [[i / (len(half) - 1), colour] for i, (_, colour) in enumerate(half)]
-    return {"colorscale": shades, "zmin": low, "zmax": high}
+        return {"colorscale": SCALE, "zmin": -max(-low, high), "zmax": max(-low, high)}
+    half = SCALE[2:] if low >= 0 else SCALE[:3]
+    return {"colorscale": [[i / 2, colour] for i, (_, colour) in enumerate(half)], "zmin": low, "zmax": high}
 
 
 def _dimension(name: str, column: pd.Series) -> dict[str, Any]:
@@ -129,15 +130,17 @@ def _dressed(
     marked = warning.replace(": ", ":<br>")  # one line would be cut off on a phone
     title = said + (f"<br><span style='font-size:12px'>{note}</span>" if note else "")
     title += f"<br><span style='font-size:13px'><b>⚠ {marked}</b></span>" if warning else ""
+    top = 60 + 20 * bool(note) + 44 * bool(warning)
+    height = 400 + top
     figure.update_layout(
         template=go.layout.Template(theme.template()),
-        title={"text": title},
-        height=460 + 40 * bool(warning),
-        margin={"t": 60 + 20 * bool(note) + 44 * bool(warning)},
+        title={"text": title, "y": 1 - 26 / height, "yref": "container", "yanchor": "top"},
+        height=height,
+        margin={"t": top},
     )
     if across:
         figure.update_xaxes(title=_words(across), type="category")
-        figure.update_yaxes(title=_words(up), type="category")
+        figure.update_yaxes(title=_words(up), type="category", showgrid=False)
     return figure
 
 
