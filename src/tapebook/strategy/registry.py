@@ -55,7 +55,7 @@ def get(name: str | Path | Callable[..., Any]) -> Strategy:
     if colon and path.endswith(".py"):
         return _of_file(Path(path), function)
     if text in _library():
-        return _of_module(import_module(f"tapebook.strategy.library.{text}"), text)
+        return of_module(import_module(f"tapebook.strategy.library.{text}"), text)
     for entry in entry_points(group=GROUP, name=text):
         return _of_package(entry)
     raise UnknownName("strategy", text, names(), "Or give a file: path/to/file.py:function.")
@@ -85,7 +85,7 @@ def _of_file(path: Path, function: str) -> Strategy:
         raise BadInput(
             f"there is no file {path}: expected a strategy's path such as ideas/trend.py:calm_trend"
         )
-    return _of_module(_run(path.resolve()), function)
+    return of_module(_run(path.resolve()), function)
 
 
 def _run(path: Path) -> ModuleType:
@@ -118,7 +118,7 @@ def _said(error: Exception) -> str:
     return str(error) if isinstance(error, TapebookError) else f"{type(error).__name__}: {error}"
 
 
-def _of_module(module: ModuleType, name: str) -> Strategy:
+def of_module(module: ModuleType, name: str) -> Strategy:
     """The strategy that a module calls `name`, by variable or by declaration; its only one without."""
     found = vars(module).get(name)
     if isinstance(found, Strategy) or inspect.isfunction(found):
