@@ -278,7 +278,7 @@ def _valued(close, starts, held, noted, cash, returns):
     return before, deepest, exposed
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, _nrt=False)
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 def _moments(returns):
     """Mean, the second to fourth central moment, and the mean square of the losses."""
     T = returns.shape[0]
@@ -361,18 +361,37 @@ def column(
     )  # fmt: skip
 
 
+_f2, _u2 = types.float64[:, ::1], types.uint8[:, ::1]
+
+
+@njit(
+    types.void(_f2, _f2, _f2, _f2, _u2, _f2, _f1, types.int64, types.boolean, types.float64, _f2, _f2),
+    cache=True,
+    nogil=True,
+    error_model="numpy",
+)
+def columns(
+    open_, high, low, close, flags, volatility, rules, sizing, same_close, periods_per_year, returns, out
+):  # fmt: skip
+    """Do what `column` does for N symbols, each alone: the same arrays, with an axis of symbols in front."""
+    for n in range(close.shape[0]):
+        column(
+            open_[n], high[n], low[n], close[n], flags[n], volatility[n], rules, sizing, same_close,
+            periods_per_year, returns[n], out[n],
+        )  # fmt: skip
+
+
 DECIDE = types.void(_f1, _f1, _f1, _f1, _f1, _f1, types.uint8[::1])
 """Signature of a compiled strategy: open, high, low, close, volume, parameters, flags."""
 
-_f2 = types.float64[:, ::1]
-_batch = types.void(
-    types.FunctionType(DECIDE), types.ListType(_f1), types.int64[::1], types.ListType(_f1), types.uint8[::1],
-    _f1, _f2, _f2, types.int64, types.boolean, types.float64, _f2,
+_combinations = types.void(
+    types.FunctionType(DECIDE), types.UniTuple(_f1, 5), types.int64[::1], types.UniTuple(_f1, 4), _u1, _f1,
+    _f2, _f2, types.int64, types.boolean, types.float64, _f2,
 )  # fmt: skip
 
 
-@njit(_batch, cache=True, nogil=True, error_model="numpy")
-def columns(
+@njit(_combinations, cache=True, nogil=True, error_model="numpy")
+def combinations(
     decide, own, rows, prices, meaning, volatility, params, rules, sizing, same_close, periods_per_year, out
 ):  # fmt: skip
     """Let a compiled strategy decide under each row of `params`, and trade each with `column`.

@@ -44,7 +44,7 @@ _signature = _answer(
 )  # fmt: skip
 
 
-bare = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+bare = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
 """Compiled without counting references to arrays, which would take longer than what is done with them here.
 
 What is compiled so may not allocate. (The option has an underscore; numba's own sorting uses it so.)

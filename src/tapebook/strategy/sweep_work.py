@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def figures_of(
         return None
     if isinstance(said, np.ndarray):
         return _columns(bars, said, rules)[0]
-    return _accounts(bars, said, rules, bars.periods_per_year)
+    return _accounts(bars, said, rules.changed(shared_cash=not alone), bars.periods_per_year)
 
 
 def returns_of(
@@ -53,6 +54,7 @@ def returns_of(
         return None
     if isinstance(said, np.ndarray):
         return _columns(bars, said, rules)[1]
+    rules = rules.changed(shared_cash=not alone)
     money = s.simulate(bars, said, rules, periods_per_year=bars.periods_per_year).equity.T
     money = money.reshape(-1, len(bars))
     before = np.insert(money[:, :-1], 0, rules.cash, axis=1)
@@ -67,7 +69,7 @@ def _decided(
     None is what the strategy itself refuses, such as a fast window that is not below the slow one.
     """
     params, ruled = divided(found.name, found.parameters, settings)
-    rules = rules.changed(**ruled, shared_cash=not alone)
+    rules = rules.changed(**ruled) if ruled else rules
     try:
         said = found.function(bars, **found.check(params))
     except BadParameter:
@@ -82,22 +84,26 @@ def _decided(
 
 def figures_of_all(
     found: Compiled, bars: Bars, rules: Rules, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]
-) -> list[np.ndarray]:
-    """Figures of many combinations of a compiled strategy, each (symbols, figures), symbols alone."""
-    from tapebook.strategy.column import FIGURES
-
+) -> np.ndarray:
+    """Figures of combinations of a compiled strategy, (combinations, symbols, figures), symbols alone."""
     params = _numbers_of(found, fixed, chunk)
-    names_ruled = [name for name in (fixed | chunk[0]) if name not in found.parameters]
-    ruled = [
-        rules.changed(**{n: (fixed | c)[n] for n in names_ruled}) if names_ruled else rules for c in chunk
-    ]
-    out = np.empty((len(bars.symbols), len(chunk), len(FIGURES)))
+    ruled = {name: value for name, value in fixed.items() if name not in found.parameters}
+    rules = rules.changed(**ruled) if ruled else rules
+    vary = [name for name in chunk[0] if name not in found.parameters]
+    out = np.empty((len(bars.symbols), len(chunk), len(names())))
+    if not vary:
+        _batch(found, bars, rules, params, np.tile(s.numbers_of(rules, 1), (len(chunk), 1)), out)
+        return out.transpose(1, 0, 2)
+    each = [rules.changed(**{name: c[name] for name in vary}) for c in chunk]
     alike: dict[Any, list[int]] = {}
-    for i, r in enumerate(ruled):
+    for i, r in enumerate(each):
         alike.setdefault((r.sizing, r.same_close, r.direction, r.volatility_bars), []).append(i)
-    for places in alike.values():
-        _batch(found, bars, ruled[places[0]], params[places], [ruled[i] for i in places], out, places)
-    return list(out.transpose(1, 0, 2))
+    for places in alike.values():  # rules that differ in numbers only
+        numbers = np.array([s.numbers_of(each[i], 1) for i in places])
+        part = np.empty((len(out), len(places), out.shape[2]))
+        _batch(found, bars, each[places[0]], params[places], numbers, part)
+        out[:, places] = part
+    return out.transpose(1, 0, 2)
 
 
 def _numbers_of(found: Compiled, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]) -> np.ndarray:
@@ -110,37 +116,20 @@ def _numbers_of(found: Compiled, fixed: dict[str, Any], chunk: Sequence[dict[str
 
 
 def _batch(
-    found: Compiled,
-    bars: Bars,
-    alike: Rules,
-    params: np.ndarray,
-    rules: list[Rules],
-    out: np.ndarray,
-    places: list[int],
+    found: Compiled, bars: Bars, alike: Rules, params: np.ndarray, numbers: np.ndarray, out: np.ndarray
 ) -> None:
-    """The part of `figures_of_all` whose rules differ in numbers only."""
-    from numba.typed import List
+    """Trade combinations whose rules differ in `numbers` only; `out` is (symbols, combinations, figures)."""
+    from tapebook.strategy.column import combinations
 
-    from tapebook.strategy.column import columns
-    from tapebook.strategy.compiled import own_bars
-
-    year = bars.periods_per_year
-    prices = _prices_of(bars)
-    numbers = np.array([s.numbers_of(r, 1) for r in (rules if len(set(rules)) > 1 else rules[:1])])
-    numbers = np.repeat(numbers, len(rules) // len(numbers), axis=0)
-    meaning = s.meaning(found.shorts, alike.direction)
-    for n in range(len(bars.symbols)):
-        rows, own = own_bars(bars, n)
-        risk = np.empty(0)
-        if alike.sizing == "volatility":
-            risk = _volatility(bars, alike.volatility_bars)[n]
-        part = np.empty((len(places), out.shape[2]))
-        market = List([np.ascontiguousarray(p[n]) for p in prices])
-        columns(
-            found.kernel, List(own), rows, market, meaning, risk, params, numbers,
-            s.SIZINGS[alike.sizing], alike.same_close, year, part,
+    meaning, risk = s.meaning(found.shorts, alike.direction), np.empty((len(out), 0))
+    if alike.sizing == "volatility":
+        risk = _volatility(bars, alike.volatility_bars)
+    for n in range(len(out)):
+        market = _market_of(bars, n)
+        combinations(
+            found.kernel, market.own, market.rows, market.prices, meaning, risk[n], params, numbers,
+            s.SIZINGS[alike.sizing], alike.same_close, bars.periods_per_year, out[n],
         )  # fmt: skip
-        out[n, places] = part
 
 
 def _plain_arrays(said: Any, bars: Bars) -> bool:
@@ -152,17 +141,16 @@ def _plain_arrays(said: Any, bars: Bars) -> bool:
 
 def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Signals of symbols that trade alone, as bits (N, T): figures (N, figures) and returns (N, T)."""
-    from tapebook.strategy.column import FIGURES, column
+    from tapebook.strategy.column import FIGURES, columns
 
-    prices, year = _prices_of(bars), bars.periods_per_year
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
         risk = _volatility(bars, rules.volatility_bars)
-    numbers, sizing = s.numbers_of(rules, 1), s.SIZINGS[rules.sizing]
     out, returns = np.empty((len(flags), len(FIGURES))), np.empty(flags.shape)
-    for n in range(len(flags)):
-        one = [p[n] for p in prices]
-        column(*one, flags[n], risk[n], numbers, sizing, rules.same_close, year, returns[n], out[n])  # type: ignore[call-arg]
+    columns(  # type: ignore[call-arg]
+        *_prices_of(bars).blocks, flags, risk, s.numbers_of(rules, 1), s.SIZINGS[rules.sizing],
+        rules.same_close, bars.periods_per_year, returns, out,
+    )  # fmt: skip
     return out, returns
 
 
@@ -184,19 +172,36 @@ def _accounts(bars: Bars, decision: Any, rules: Rules, year: float) -> np.ndarra
     return np.array([[found[name].value for name in names()]])
 
 
-class Prices(NamedTuple):
-    """Open, high, low and close, each (N, T)."""
+# ---- what is made ready once a sweep
 
-    open: np.ndarray
-    high: np.ndarray
-    low: np.ndarray
-    close: np.ndarray
+
+@dataclass(frozen=True)
+class _Prices:
+    """Open, high, low and close, each (N, T), as `column` takes them."""
+
+    blocks: list[np.ndarray]
 
 
 @remembered
-def _prices_of(bars: Bars) -> Prices:
-    """The bars' prices as `column` takes them, made ready once a sweep."""
-    return Prices(*s.carried(s.prices_of(bars)))
+def _prices_of(bars: Bars) -> _Prices:
+    return _Prices(s.carried(s.prices_of(bars)))
+
+
+@dataclass(frozen=True)
+class _Market:
+    """One symbol: its own bars, the rows at which they stand, and its prices as `column` takes them."""
+
+    own: tuple[np.ndarray, ...]
+    rows: np.ndarray
+    prices: tuple[np.ndarray, ...]
+
+
+@remembered
+def _market_of(bars: Bars, n: int) -> _Market:
+    from tapebook.strategy.compiled import own_bars
+
+    rows, own = own_bars(bars, n)
+    return _Market(tuple(own), rows, tuple(np.array(block[n]) for block in _prices_of(bars).blocks))
 
 
 @remembered
