@@ -73,7 +73,19 @@ def loaded_after(statement):
     return set(done.stdout.split())
 
 
-HEAVY = {"pandas", "numpy", "vectorbt", "numba", "scipy", "plotly", "duckdb", "sqlalchemy", "polars", "talib", "optuna"}
+HEAVY = {
+    "pandas",
+    "numpy",
+    "vectorbt",
+    "numba",
+    "scipy",
+    "plotly",
+    "duckdb",
+    "sqlalchemy",
+    "polars",
+    "talib",
+    "optuna",
+}
 
 
 @pytest.mark.parametrize("statement", ["import tapebook", "import tapebook.cli"])

@@ -145,6 +145,7 @@ def slow(bars, *, a: int = 1, b: int = 1):
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(sample_home, tmp_path):
     (tmp_path / "slow.py").write_text(SLOW)
     out = tmp_path / "kept.parquet"

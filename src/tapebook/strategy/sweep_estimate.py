@@ -24,6 +24,10 @@ BUDGET = 1.0
 """Seconds that are spent on measuring, unless one combination takes longer."""
 PILOT = 0.1
 """Seconds of work that are enough to tell."""
+MOST = 1000
+"""Combinations that are traded to measure, at most."""
+SETTLING = 6e-6
+"""Seconds to make a combination's settings and its row."""
 GUIDANCE = 0.01
 """Seconds that a guided search takes to choose a combination."""
 BOOKKEEPING = 900
@@ -80,9 +84,9 @@ def pilot(plan: Plan, todo: Sequence[int], crew: Crew, *, thorough: bool) -> Pil
     while True:
         memory = Memory()
         cold = trade(_spread(todo, many), memory)
-        if cold > PILOT or many >= len(todo) or told() + 5 * cold > BUDGET:
+        if cold > PILOT or many >= min(len(todo), MOST) or told() + 5 * cold > BUDGET:
             break
-        many = min(4 * many, len(todo))
+        many = min(4 * many, len(todo), MOST)
     warm = trade(_spread(todo, many), memory) if memory.size and told() + cold < BUDGET else cold
     seconds = _seconds(plan, len(todo), many, cold, min(warm, cold), memory)
     found.each = seconds * crew.count / len(todo)
@@ -138,9 +142,9 @@ def _estimate(plan: Plan, asked: int, seconds: float, many: int, spent: float, m
     rows = asked * (2 * 8 * each * (len(names()) + len(plan.grid.sizes)) + BOOKKEEPING)
     seen = sum(min(many, n) for n in plan.grid.sizes)
     kept = memory.size * sum(plan.grid.sizes) / seen
-    guided = GUIDANCE * asked if plan.search == "optuna" else 0.0
+    besides = asked * (GUIDANCE if plan.search == "optuna" else SETTLING)
     how = f"measured on {many:,} of them, spread evenly, in {duration(spent)}"
-    return Estimate(asked, seconds + guided, int(rows + min(kept, memory.limit)), how)
+    return Estimate(asked, seconds + besides, int(rows + min(kept, memory.limit)), how)
 
 
 def duration(seconds: float) -> str:
