@@ -68,6 +68,14 @@ class Grid:
             name: found[i] for (name, found), i in zip(self.values.items(), self.steps(place), strict=True)
         }
 
+    def at_all(self, places: Sequence[int]) -> list[Settings]:
+        """Return the settings at many places, a lot faster than one by one."""
+        rest, columns = np.asarray(places), []
+        for found in reversed(self.values.values()):
+            rest, step = np.divmod(rest, len(found))
+            columns.append([found[i] for i in step.tolist()])
+        return [dict(zip(self.values, row, strict=True)) for row in zip(*reversed(columns), strict=True)]
+
     def steps(self, place: int) -> tuple[int, ...]:
         """Return the place along each setting."""
         found, rest = [], int(place)
@@ -123,7 +131,7 @@ class Todo(Sequence[Settings]):
     def __getitem__(self, which: slice) -> list[Settings]: ...
     def __getitem__(self, which: int | slice) -> Settings | list[Settings]:
         if isinstance(which, slice):
-            return [self.grid.at(place) for place in self.places[which]]
+            return self.grid.at_all(self.places[which])
         return self.grid.at(self.places[which])
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from tapebook.strategy.crew import Crew
     from tapebook.strategy.grid import Grid
-    from tapebook.strategy.sweep import Plan, Report, Rows
+    from tapebook.strategy.sweep import Plan, Report
+    from tapebook.strategy.sweep_rows import Rows
 
 BATCH = 8
 """Combinations that are chosen together: the same on every machine, so that the table is the same."""
@@ -23,27 +24,23 @@ TRIES = 32
 
 
 def guided(
-    plan: Plan, before: pd.DataFrame, places: np.ndarray, crew: Crew, report: Report
-) -> tuple[Rows, int, bool]:
-    """Try `plan.asked` combinations, those `before` (at `places`) included; Ctrl-C keeps what is done."""
-    rows: Rows = []
-    refused, total = 0, plan.asked
+    plan: Plan, before: pd.DataFrame, places: np.ndarray, crew: Crew, rows: Rows, report: Report
+) -> None:
+    """Try `plan.asked` combinations, those `before` (at `places`) included; `rows` keeps what is done."""
+    done, total = 0, plan.asked
     left = total - len(set(places.tolist()))
-    try:
-        with _quiet():
-            search = _Search(plan.grid, plan.seed, _known(before, places, plan.metric))
-            while left > 0 and (batch := search.ask(min(BATCH, left))):
-                running = [crew.submit([plan.grid.at(p)]) for _, p in batch]
-                for (trial, _), future in zip(batch, running, strict=True):
-                    ((settings, found),) = future.result()
-                    refused += found is None
-                    rows += [] if found is None else [(settings, found)]
-                    search.tell(trial, None if found is None else _value(found, plan.metric))
-                left -= len(batch)
-                report(total - left, total, f"combinations, best {plan.metric} {search.best:.3g}")
-    except KeyboardInterrupt:
-        return rows, refused, False
-    return rows, refused, True
+    with _quiet():
+        search = _Search(plan.grid, plan.seed, _known(before, places, plan.metric))
+        while left > 0 and (batch := search.ask(min(BATCH, left))):
+            running = [crew.submit([plan.grid.at(p)]) for _, p in batch]
+            for (trial, _), future in zip(batch, running, strict=True):
+                answers = future.result()
+                rows.put(np.array([done]), answers)
+                ((_, found),) = answers
+                search.tell(trial, None if found is None else _value(found, plan.metric))
+                done += 1
+            left -= len(batch)
+            report(total - left, total, f"combinations, best {plan.metric} {search.best:.3g}")
 
 
 class _Search:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from bisect import insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from tapebook.strategy.crew import Crew, Job, received
 from tapebook.strategy.figures import MARK
 from tapebook.strategy.grid import Grid, Settings, Todo, check, parted, plain
 from tapebook.strategy.rules import Rules, divided
+from tapebook.strategy.sweep_rows import Rows
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tapebook.strategy.trials import Tried
 
 Report = Callable[[int, int, str], None]
-Rows = list[tuple[Settings, np.ndarray]]
 CHUNK = 200
 """Combinations that are handed out together."""
 PART = 0.5
@@ -258,14 +257,14 @@ def sweep(
 
     job, varied = plan.job, tuple(plan.grid.values)
     before = _taken_over(resume, plan)
-    rows, refused, complete = _done(plan, before, executor, progress or (lambda *_: None))
-    table = _table(rows, varied, job.alone, bars)
+    rows, complete = _done(plan, before, executor, progress or (lambda *_: None))
+    table = rows.table(bars.symbols if job.alone else None)
     if len(before.table):
         table = joined(before.table, table, varied)
         table = table if search == "optuna" else _in_grid_order(table, plan)
     return Sweep(
         strategy=strategy, bars=bars, rules=job.rules, fixed=job.fixed, values=plan.grid.values, table=table,
-        asked=plan.asked, refused=refused, alone=job.alone, seconds=time.perf_counter() - begun,
+        asked=plan.asked, refused=rows.refused, alone=job.alone, seconds=time.perf_counter() - begun,
         complete=complete, search=search, metric=metric, taken_over=len(before.table),
     )  # fmt: skip
 
@@ -410,44 +409,44 @@ def _in_grid_order(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     return table.iloc[np.argsort(_places_of(table, plan), kind="stable")].reset_index(drop=True)
 
 
-def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, int, bool]:
-    """Do what is not done yet."""
+def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, bool]:
+    """Do what is not done yet; say whether all of it was. Ctrl-C keeps what is done."""
     from tapebook.strategy.guided import guided
+    from tapebook.strategy.sweep_work import names
 
-    crew = Crew(plan.job, executor)
+    todo: Any = np.asarray(plan.places if plan.search != "optuna" else [])
+    todo = todo[~np.isin(todo, list(before.places))] if before.places else todo
+    size = len(todo) if plan.search != "optuna" else plan.asked
+    each = len(plan.job.bars.symbols) if plan.job.alone else 1
+    rows, crew = Rows(plan.grid.values, names(), each, size), Crew(plan.job, executor)
     try:
         if plan.search == "optuna":
-            return guided(plan, before.table, _places_of(before.table, plan), crew, report)
-        return _all(plan, before.places, crew, report)
+            guided(plan, before.table, _places_of(before.table, plan), crew, rows, report)
+        else:
+            _all(plan, todo, crew, rows, report)
     except KeyboardInterrupt:
-        return [], 0, False
+        return rows, False
     finally:
         crew.leave()
+    return rows, True
 
 
-def _all(plan: Plan, before: frozenset[int], crew: Crew, report: Report) -> tuple[Rows, int, bool]:
+def _all(plan: Plan, todo: Any, crew: Crew, rows: Rows, report: Report) -> None:
     """Trade every combination that is not done yet. What will take long says so first."""
     from tapebook.strategy.sweep_estimate import LONG, duration, pilot
 
-    todo: Any = np.asarray(plan.places)
-    todo = todo[~np.isin(todo, list(before))] if before else todo
     first = pilot(plan, todo, crew, thorough=False)
-    rest = todo[~np.isin(todo, list(first.answers))]
+    known = np.isin(todo, list(first.answers))
+    rows.put(np.flatnonzero(known), [first.answers[place] for place in todo[known].tolist()])
+    rest, slots = Todo(plan.grid, todo[~known]), np.flatnonzero(~known)
     had, seconds = len(plan.places) - len(rest), first.estimate.seconds if first.estimate else 0.0
     told = f", about {duration(seconds)}" if seconds >= LONG else ""
     report(had, len(plan.places), f"combinations{told}")
-    rows, refused, complete = _run(
-        crew,
-        Todo(plan.grid, rest),
-        lambda done, _, what: report(had + done, len(plan.places), what + told),
-        _chunk(len(rest), first.each, crew.count),
-    )
-    for place in sorted(first.answers):
-        settings, found = first.answers[place]
-        refused += found is None
-        if found is not None:
-            insort(rows, (settings, found), key=lambda row: plan.grid.place_of(list(row[0].values())) or 0)
-    return rows, refused, complete
+    done, chunk = 0, _chunk(len(rest), first.each, crew.count)
+    for answers in _in_order(crew, (rest[i : i + chunk] for i in range(0, len(rest), chunk))):
+        rows.put(slots[done : done + len(answers)], answers)
+        done += len(answers)
+        report(had + done, len(plan.places), f"combinations{told}")
 
 
 def _chunk(todo: int, each: float, workers: int) -> int:
@@ -457,22 +456,6 @@ def _chunk(todo: int, each: float, workers: int) -> int:
 
 
 # ---- the work
-
-
-def _run(crew: Crew, todo: Sequence[Settings], report: Report, chunk: int = CHUNK) -> tuple[Rows, int, bool]:
-    """Do all chunks, in order; stopped by Ctrl-C it keeps what is done."""
-    chunks = (list(todo[i : i + chunk]) for i in range(0, len(todo), chunk))
-    rows: Rows = []
-    refused, done = 0, 0
-    try:
-        for answers in _in_order(crew, chunks):
-            done += len(answers)
-            rows += [(c, a) for c, a in answers if a is not None]
-            refused += sum(a is None for _, a in answers)
-            report(done, len(todo), "combinations")
-    except KeyboardInterrupt:
-        return rows, refused, False
-    return rows, refused, True
 
 
 def _in_order(crew: Crew, chunks: Iterable[list[Settings]]) -> Iterator[Answers]:
@@ -486,19 +469,3 @@ def _in_order(crew: Crew, chunks: Iterable[list[Settings]]) -> Iterator[Answers]
     finally:
         for future in running:
             future.cancel()
-
-
-def _table(
-    rows: list[tuple[Settings, np.ndarray]], varied: tuple[str, ...], alone: bool, bars: Bars
-) -> pd.DataFrame:
-    from tapebook.strategy.sweep_work import names
-
-    each = len(bars.symbols) if alone else 1
-    columns: dict[str, Any] = {
-        n: np.repeat(np.array([c[n] for c, _ in rows], dtype=object), each) for n in varied
-    }
-    table = pd.DataFrame(columns).infer_objects()
-    if alone:
-        table["symbol"] = pd.Series(list(bars.symbols) * len(rows), dtype="str")
-    figures = np.concatenate([a for _, a in rows]) if rows else np.empty((0, len(names())))
-    return pd.concat([table, pd.DataFrame(figures, columns=list(names()))], axis=1)
