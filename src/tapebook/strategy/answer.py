@@ -49,7 +49,9 @@ def _frame(name: str, part: str, value: Any, bars: Bars) -> pd.DataFrame:
             value = value[:, None]
         if value.shape != bars.shape:
             raise BadInput(f"strategy {name}: {part} has shape {value.shape}, the bars {bars.shape}")
-        value = pd.DataFrame(value, labels.index, labels.columns)
+        return pd.DataFrame(value, labels.index, labels.columns)
+    if isinstance(value, pd.DataFrame) and _labelled(value, bars):
+        return value
     if not isinstance(value, pd.DataFrame):
         raise BadInput(
             f"strategy {name} answered {part} as a {type(value).__name__}: expected Signals(entries, exits) "

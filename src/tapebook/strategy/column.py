@@ -298,8 +298,8 @@ def _moments(returns):
 
 
 @bare
-def _write(a, returns, cash, equity, deepest, exposed, year, out):
-    """Turn what is remembered into figures."""
+def figures_to(out, a, returns, cash, equity, deepest, exposed, still_open, year):
+    """Write the figures: of what is remembered in `a`, returns, last equity, drawdown and exposure."""
     T = returns.shape[0]
     mean, second, third, fourth, below = _moments(returns)
     varies = T > 1 and np.sqrt(second) > 1e-14 * max(1.0, np.sqrt(second + mean * mean))
@@ -314,7 +314,7 @@ def _write(a, returns, cash, equity, deepest, exposed, year, out):
     out[7] = third / second**1.5 if varies else np.nan
     out[8] = fourth / second**2 if varies else np.nan
     out[9], out[10], out[11], out[12] = exposed / T, a[ORDERS], a[PAID], a[SLIPPED]
-    out[13], out[14] = trades, 1.0 if a[HELD] != 0.0 else 0.0
+    out[13], out[14] = trades, still_open
     out[15:23] = np.nan
     if trades > 0.0:
         out[15] = a[WINS] / trades
@@ -340,7 +340,8 @@ def _one(
         held,
     )  # fmt: skip
     equity, deepest, exposed = _valued(close, rows[1], held, noted, rules[CASH], returns)
-    _write(a, returns, rules[CASH], equity, deepest, exposed, year, out)
+    still_open = 1.0 if a[HELD] != 0.0 else 0.0
+    figures_to(out, a, returns, rules[CASH], equity, deepest, exposed, still_open, year)
 
 
 @njit(_signature, cache=True, nogil=True, error_model="numpy")

@@ -90,7 +90,7 @@ def _fill(k, amount, q, slippage, reason, t, decided, state, purse, rules, order
     return orders
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _see(k, price, state):
     """Remember a price seen while the position is held."""
     state[HIGHEST, k] = max(state[HIGHEST, k], price)
@@ -137,7 +137,7 @@ def _close(k, q, slippage, reason, t, decided, state, purse, rules, orders, n_or
     return orders, trades
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _worth(t, price, close, state, purse):
     """Equity and gross exposure: present symbols at `price` of row t, others at their last close."""
     equity, exposure = purse[0], 0.0
@@ -149,13 +149,13 @@ def _worth(t, price, close, state, purse):
     return equity, exposure
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _whole(units, lot):
     """Round toward zero to whole lots; a lot of 0 leaves the units as they are."""
     return units if lot == 0.0 else np.trunc(units / lot) * lot
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _side(flags, held):
     """Which side a decision takes next to a position: 2 leave it, 0 get out, 1 or -1 be there."""
     if held > 0.0:
@@ -165,7 +165,7 @@ def _side(flags, held):
     return 1 if flags & LONG else (-1 if flags & SHORT else 2)
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _units(k, q, p, decided, wish, equity, volatility, rules, sizing):
     """Units that an entry wishes for, before what the account allows; not above 0 for none."""
     if sizing == WEIGHTS:
@@ -243,7 +243,7 @@ def _carry_out(
     return orders, n_orders, trades, n_trades
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _stopped(k, t, open_, high, low, state, rules):
     """Whether symbol k leaves within bar t: (reason or -1, raw price, inside the bar)."""
     side = 1.0 if state[HELD, k] > 0.0 else -1.0
@@ -268,7 +268,7 @@ def _stopped(k, t, open_, high, low, state, rules):
     return -1, 0.0, False
 
 
-@njit(cache=True, nogil=True)
+@bare
 def _decide(t, flags, weights, sizing, waiting):
     """What was decided at the close of row t now waits, in the place of what waited; say if anything does."""
     waits = False

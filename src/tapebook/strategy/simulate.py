@@ -63,16 +63,7 @@ def simulate(
 
     prices = prices_of(bars)
     T, N = bars.shape
-    if isinstance(decision, Signals):
-        flags, weights = flags_of(decision, direction(decision, rules)), np.empty((0, 0))
-        sizing = SIZINGS[rules.sizing]
-    else:
-        if rules.size is not None:
-            raise BadParameter(
-                "size", rules.size, "None: this strategy gives target weights, which say the size"
-            )
-        flags, weights = np.empty((0, 0), np.uint8), _weights(decision, direction(decision, rules))
-        sizing = WEIGHTS
+    flags, weights, sizing = decided(decision, rules)
     risk = np.empty((0, 0))
     if sizing == SIZINGS["volatility"]:
         risk = volatility(prices[3], rules.volatility_bars, periods_per_year)
@@ -83,6 +74,16 @@ def simulate(
         part = [block[pot] for block in (*prices, flags, weights, risk)]
         answers.append(account(*part, numbers, sizing, rules.same_close))  # type: ignore[call-arg]
     return _gathered(answers, rules.cash)
+
+
+def decided(decision: Signals | pd.DataFrame, rules: Rules) -> tuple[np.ndarray, np.ndarray, int]:
+    """A decision as `kernel.account` takes it: flags, weights (one of them empty) and the way of sizing."""
+    side = direction(decision, rules)
+    if isinstance(decision, Signals):
+        return flags_of(decision, side), np.empty((0, 0)), SIZINGS[rules.sizing]
+    if rules.size is not None:
+        raise BadParameter("size", rules.size, "None: this strategy gives target weights, which say the size")
+    return np.empty((0, 0), np.uint8), _weights(decision, side), WEIGHTS
 
 
 def direction(decision: Signals | pd.DataFrame, rules: Rules) -> Direction:

@@ -39,7 +39,7 @@ def figures_of(
         return None
     if isinstance(said, np.ndarray):
         return _columns(bars, said, rules)[0]
-    return _accounts(bars, said, rules.changed(shared_cash=not alone), bars.periods_per_year)
+    return _pots(bars, said, rules.changed(shared_cash=not alone))[0]
 
 
 def returns_of(
@@ -54,11 +54,7 @@ def returns_of(
         return None
     if isinstance(said, np.ndarray):
         return _columns(bars, said, rules)[1]
-    rules = rules.changed(shared_cash=not alone)
-    money = s.simulate(bars, said, rules, periods_per_year=bars.periods_per_year).equity.T
-    money = money.reshape(-1, len(bars))
-    before = np.insert(money[:, :-1], 0, rules.cash, axis=1)
-    return np.asarray(money / before - 1.0)
+    return _pots(bars, said, rules.changed(shared_cash=not alone))[1]
 
 
 def _decided(
@@ -154,22 +150,22 @@ def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, n
     return out, returns
 
 
-def _accounts(bars: Bars, decision: Any, rules: Rules, year: float) -> np.ndarray:
-    """Anything else: the simulator, then the figures of each account."""
-    from tapebook.strategy.figures import figures
-    from tapebook.strategy.tables import order_frame, trade_frame
+def _pots(bars: Bars, decision: Any, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+    """Anything else: figures (accounts, figures) and returns (accounts, T) of one pot, or of one a symbol."""
+    from tapebook.strategy.column import FIGURES
+    from tapebook.strategy.pot import pot
 
-    if not rules.shared_cash and not isinstance(decision, Signals):
-        parts = [(bars[n], decision[[n]]) for n in bars.symbols]
-        return np.concatenate([_accounts(b, d, rules.changed(shared_cash=True), year) for b, d in parts])
-    done = s.simulate(bars, decision, rules, periods_per_year=year)
-    found = figures(
-        done.equity, done.start_cash, year,
-        invested=(done.positions != 0.0).any(axis=1),
-        orders=order_frame(done.orders, bars), trades=trade_frame(done.trades, bars),
-        benchmark=None, benchmark_name="", same_close=False,
-    )  # fmt: skip
-    return np.array([[found[name].value for name in names()]])
+    T, N = bars.shape
+    flags, weights, sizing = s.decided(decision, rules)
+    risk = _volatility(bars, rules.volatility_bars) if rules.sizing == "volatility" else np.empty((0, 0))
+    pots = [slice(0, N)] if rules.shared_cash else [slice(n, n + 1) for n in range(N)]
+    numbers = s.numbers_of(rules, N if rules.shared_cash else 1)
+    out, returns = np.empty((len(pots), len(FIGURES))), np.empty((len(pots), T))
+    blocks = (*_raw_prices_of(bars).blocks, flags, weights, risk)
+    for i, own in enumerate(pots):
+        part = [block[own] for block in blocks]
+        pot(*part, numbers, sizing, rules.same_close, bars.periods_per_year, returns[i], out[i])  # type: ignore[call-arg]
+    return out, returns
 
 
 # ---- what is made ready once a sweep
@@ -177,14 +173,21 @@ def _accounts(bars: Bars, decision: Any, rules: Rules, year: float) -> np.ndarra
 
 @dataclass(frozen=True)
 class _Prices:
-    """Open, high, low and close, each (N, T), as `column` takes them."""
+    """Open, high, low and close, each (N, T)."""
 
     blocks: list[np.ndarray]
 
 
 @remembered
+def _raw_prices_of(bars: Bars) -> _Prices:
+    """As `kernel.account` takes them."""
+    return _Prices(s.prices_of(bars))
+
+
+@remembered
 def _prices_of(bars: Bars) -> _Prices:
-    return _Prices(s.carried(s.prices_of(bars)))
+    """As `column` takes them."""
+    return _Prices(s.carried(_raw_prices_of(bars).blocks))
 
 
 @dataclass(frozen=True)
