@@ -139,3 +139,15 @@ def test_it_starts_as_a_program():
         [sys.executable, "-m", "tapebook", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("tapebook, version")
+
+
+def test_walk_forward_shows_folds_and_what_was_made_outside(cli):
+    asked = ("walk-forward", "sma_cross", "AAPL", "--fast", "5:20:5", "--slow", "50,100", "--purge", "2")
+    told = cli(*asked)
+    assert "efficiency" in told.stdout
+    assert "Verdict: " in told.stdout
+    assert "kept as bt-" in told.stderr
+    said = json.loads(cli(*asked, "--scheme", "expanding", "--no-save", "--json").stdout)
+    assert said["tried"] == 8
+    assert said["id"] is None
+    assert {"fast", "slow", "inside_sharpe", "outside_sharpe"} <= set(said["folds"][0])

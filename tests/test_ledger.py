@@ -160,3 +160,18 @@ def test_what_a_resumed_sweep_took_over_is_not_counted_again(desk, tmp_path):
     with Desk.open(tmp_path / "another") as other:
         other.sweep("sma_cross", desk.bars("IBM"), fast=[5, 10, 15, 25], resume=part)
         assert other.trials()["trials"].sum() == 4, "this desk never saw the first three"
+
+
+def test_a_walk_forward_counts_each_combination_once_and_its_account(desk):
+    walk = desk.walk_forward("sma_cross", "AAPL", fast=[5, 10, 20], slow=[50, 100], note="walked")
+    assert walk.traded.tried.raw == 7, "six combinations, and the account that was stitched from them"
+    stored = desk.load(walk.traded.id)
+    assert stored.equity.equals(walk.backtest.equity)
+    assert stored.luck()["trials"].value == 7
+    desk.walk_forward("sma_cross", "AAPL", fast=[5, 10, 20], slow=[50, 100], save=False)
+    assert desk.trials()["trials"].sum() == 7
+    last = desk.trials(batches=True)
+    assert last["kind"].tolist() == ["walk_forward", "backtest"]
+    across = desk.walk_forward("sma_cross", "IBM", fast=[5, 10], slow=50, scheme="combinatorial")
+    assert across.traded is None
+    assert desk.backtest("sma_cross", "IBM", fast=30, save=False).tried.raw == 3

@@ -191,7 +191,7 @@ def run_backtest(
     decision = found(bars, **full)
     rules = _resolved(rules, decision)
     done = simulate(bars, decision, rules, periods_per_year=year)
-    return _result(found, full, rules, bars, done, _compared(benchmark, bars, done.start_cash), year)
+    return assembled(found, full, rules, bars, done, compared(benchmark, bars, done.start_cash), year)
 
 
 def _resolved(rules: Rules, decision: Any) -> Rules:
@@ -201,7 +201,7 @@ def _resolved(rules: Rules, decision: Any) -> Rules:
     return rules.changed(direction=direction(decision, rules))
 
 
-def _result(
+def assembled(
     found: Strategy,
     params: dict[str, Any],
     rules: Rules,
@@ -210,6 +210,7 @@ def _result(
     benchmark: pd.Series | None,
     year: float,
 ) -> Backtest:
+    """Put what happened, its figures and its origin together."""
     equity = done.equity if done.accounts == 1 else done.equity.sum(axis=1)
     cash = done.cash if done.accounts == 1 else done.cash.sum(axis=1)
     orders, trades = order_frame(done.orders, bars), trade_frame(done.trades, bars)
@@ -249,7 +250,7 @@ def _result(
     )
 
 
-def _compared(benchmark: pd.Series | str | None, bars: Bars, cash: float) -> pd.Series | None:
+def compared(benchmark: pd.Series | str | None, bars: Bars, cash: float) -> pd.Series | None:
     """Money at each close of the benchmark, starting with the same cash."""
     if benchmark is None:
         closes, name = bars.close, "buy and hold"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -17,8 +18,12 @@ from tapebook.strategy.sketch import Sketch, correlations, pooled, sketch
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tapebook.data.panel import Bars
     from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.rules import Rules
     from tapebook.strategy.sweep import Sweep
+    from tapebook.strategy.walk_forward import WalkForward
 
 ALIKE = 0.5
 """Trials whose returns correlate more, on average over two groups, belong to one group."""
@@ -73,10 +78,10 @@ def effective(sample: Sketch | None, raw: int) -> Effective:
     with np.errstate(invalid="ignore"):
         moving = np.nanstd(sample.values, axis=1) > 1e-9
     m = int(moving.sum())
-    if m < 2:
-        return Effective(1.0, m, len(sample))
-    like = correlations(sample.values[moving])
     able = max(raw * m / len(sample), 1.0)
+    if m < 2:  # nothing to compare with: each that can win counts
+        return Effective(able, m, len(sample))
+    like = correlations(sample.values[moving])
     count = _alike_by_luck(like)
     if able > m >= FEW:
         grows = np.log(count / _alike_by_luck(like[::2, ::2])) / np.log(2.0)
@@ -141,32 +146,49 @@ def entry_of_sweep(sw: Sweep) -> dict[str, Any] | None:
     """Say a sweep as one row that counts every combination (and symbol, where each was alone)."""
     if sw.table.empty:
         return None
-    settings = {name: _span(sw.table[name]) for name in sw.varied} | dict(sw.fixed)
-    told = {
-        "kind": "sweep",
-        "strategy": sw.strategy.name,
-        "family": sw.strategy.family,
-        "code_hash": sw.strategy.source_hash,
-        "symbols": list(sw.bars.symbols),
-        "settings": settings,
-        "rules": sw.rules.record(),
-        "freq": str(sw.bars.freq),
-        "start": sw.bars.index[0].isoformat(),
-        "end": sw.bars.index[-1].isoformat(),
-        "fingerprint": sw.bars.fingerprint(),
-    }
     ratios = sw.table["sharpe"].to_numpy(dtype=float)
     ratios = ratios[np.isfinite(ratios)]
+    settings = {name: _span(sw.table[name].tolist()) for name in sw.varied} | dict(sw.fixed)
+    told = _told("sweep", sw.strategy, sw.bars, sw.rules, settings)
     sample = sw.sample
-    tried = "" if sample is None else _settings_digest(sw)
     return told | {
-        "key": _key(told, str(sw.bars.adjust), tried, sw.alone),
+        "key": _key(told, str(sw.bars.adjust), _settings_digest(sw), sw.alone),
         "count": len(sw.table),
         "sharpe_mean": float(ratios.mean()) if len(ratios) else None,
         "sharpe_deviation": float(ratios.std()) if len(ratios) else None,
         "sharpe_best": float(ratios.max()) if len(ratios) else None,
         "snapshot": sw.bars.snapshot,
         "sketch": None if sample is None else sketch(sample.returns, sw.bars.index).pack(),
+    }
+
+
+def entry_of_walk(walk: WalkForward) -> dict[str, Any]:
+    """Say what a walk forward chose among: each combination once, however many folds there were."""
+    settings = {name: _span(list(values)) for name, values in walk.values.items()} | dict(walk.fixed)
+    told = _told("walk_forward", walk.strategy, walk.bars, walk.rules, settings)
+    return told | {
+        "key": _key(told, str(walk.bars.adjust), walk.values, walk.tried),
+        "count": walk.tried,
+        "snapshot": walk.bars.snapshot,
+        "sketch": sketch(walk.sample, walk.bars.index).pack() if len(walk.sample) else None,
+    }
+
+
+def _told(
+    kind: str, strategy: Strategy, bars: Bars, rules: Rules, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "strategy": strategy.name,
+        "family": strategy.family,
+        "code_hash": strategy.source_hash,
+        "symbols": list(bars.symbols),
+        "settings": dict(settings),
+        "rules": rules.record(),
+        "freq": str(bars.freq),
+        "start": bars.index[0].isoformat(),
+        "end": bars.index[-1].isoformat(),
+        "fingerprint": bars.fingerprint(),
     }
 
 
@@ -195,9 +217,9 @@ def _settings_digest(sw: Sweep) -> str:
     return sha256(np.sort(rows).tobytes()).hexdigest()
 
 
-def _span(values: Any) -> Any:
+def _span(values: list[Any]) -> Any:
     """Say which values were tried: all of few, else first, last and how many."""
-    different = list(dict.fromkeys(values.tolist()))
+    different = list(dict.fromkeys(values))
     if len(different) <= 12:
         return different
     return {"from": different[0], "to": different[-1], "values": len(different)}
