@@ -125,7 +125,7 @@ def test_runs_are_added_updated_listed_deleted(catalog):
 
 def test_strategies_get_a_version_when_their_code_changes(catalog):
     assert catalog.strategies.save("mine", "def f(): ...", "h1", {"fast": 10}, "why") == 1
-    assert catalog.strategies.save("mine", "def f(): ...", "h1") == 1
+    assert catalog.strategies.save("mine", "def f(): ...", "h1", {"fast": 10}) == 1
     assert catalog.strategies.save("mine", "def f(): pass", "h2") == 2
     assert catalog.strategies.get("mine").version == 2
     assert catalog.strategies.get("mine", 1).parameters == {"fast": 10}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tapebook.desk.runs import RunRoom
-from tapebook.desk.strategy import StrategyRoom
 from tapebook.desk.sweep import SweepRoom
+from tapebook.desk.versions import VersionRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
-class Desk(WalkForwardRoom, StrategyRoom, SweepRoom, RunRoom):
+class Desk(WalkForwardRoom, VersionRoom, SweepRoom, RunRoom):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 
     desk = Desk.open()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tapebook.desk.trials import TrialRoom
+from tapebook.desk.strategy import StrategyRoom
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tapebook.strategy.sweep_estimate import Estimate
 
 
-class SweepRoom(TrialRoom):
+class SweepRoom(StrategyRoom):
     """Sweeps."""
 
     @overload
@@ -82,13 +82,12 @@ class SweepRoom(TrialRoom):
             Parameters of the strategy and fields of `Rules`; several values vary, one is fixed.
         """
         from tapebook.data.panel import Bars
-        from tapebook.strategy import registry
         from tapebook.strategy.condition import condition
         from tapebook.strategy.sweep import estimate as estimated
         from tapebook.strategy.sweep import sweep
 
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
-        found = registry.get(strategy)
+        found = self.strategy(strategy)
         options: dict[str, Any] = {
             "rules": rules,
             "where": condition(where) if isinstance(where, str) else where,

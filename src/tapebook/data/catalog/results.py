@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import result_symbols, results
@@ -39,10 +39,16 @@ class Results:
         return one(self._rows, results, "result", id)
 
     def list(
-        self, strategy: str | None = None, symbol: str | None = None, limit: int | None = 50
+        self,
+        strategy: str | None = None,
+        symbol: str | None = None,
+        limit: int | None = 50,
+        code_hash: str | None = None,
     ) -> list[dict[str, Any]]:
-        """List rows, newest first, of one strategy, or that traded `symbol`."""
+        """List rows, newest first, of one strategy, that traded `symbol`, or that this very code made."""
         query = select(results).order_by(results.c.seq.desc()).limit(limit)
+        if code_hash is not None:
+            query = query.where(results.c.code_hash == code_hash)
         if strategy is not None:
             query = query.where(results.c.strategy == strategy)
         if symbol is not None:
@@ -50,6 +56,12 @@ class Results:
             query = query.where(result_symbols.c.symbol == symbol)
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query).mappings()]
+
+    def by_code(self) -> dict[str, int]:
+        """Count the rows that each code made."""
+        counted = select(results.c.code_hash, func.count()).group_by(results.c.code_hash)
+        with self._rows.reading() as connection:
+            return {code: count for code, count in connection.execute(counted).all() if code}
 
     def made_by(self, ids: Iterable[str], run_id: str) -> None:
         """Say that a run made these results."""

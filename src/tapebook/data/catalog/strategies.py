@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import strategies
-from tapebook.errors import UnknownName
+from tapebook.data.catalog.tables import frozen, results, runs, strategies, trials
+from tapebook.data.plain import plain as as_json
+from tapebook.errors import BadInput, UnknownName
 
 _TRIES = 50
+_SHOWN = 3
+"""At most so many names of each kind are told when a version is archived."""
 
 
 class Strategies:
@@ -29,27 +33,52 @@ class Strategies:
         code_hash: str,
         parameters: Mapping[str, Any] | None = None,
         notes: str = "",
+        *,
+        parent: str | None = None,
+        family: str | None = None,
+        rules: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Any] | None = None,
     ) -> int:
-        """Save the source as the next version, unless the newest version is this very code.
+        """Save the source as the next version, unless a version is this very code with these settings.
+
+        A version that is this very code is brought back from the archive, and gets the new notes, if any.
+
+        Parameters
+        ----------
+        parent : str, optional
+            What it was made from, such as "trend@1"; the version before it by default.
+        rules, extra
+            How it is traded; what else is known of it, such as the look-ahead check.
 
         Returns
         -------
         int
-            The version that holds the source, from 1.
+            The version that holds the source, from 1. Two processes never get the same one for two codes.
         """
+        said = {
+            "parameters": as_json(dict(parameters or {})),
+            "rules": None if rules is None else as_json(dict(rules)),
+            "notes": notes,
+        }
         for _ in range(_TRIES):  # another process may take the number first
-            newest = self._newest(name)
-            if newest is not None and newest.code_hash == code_hash:
-                return int(newest.version)
-            row: dict[str, Any] = {
+            rows = self._versions(name)
+            same = next((row for row in rows if _same(row, source, code_hash, said)), None)
+            if same is not None:
+                self.change(
+                    name, same.version, archived=False, notes=notes or same.notes, extra=_known(same, extra)
+                )
+                return int(same.version)
+            newest = rows[0].version if rows else 0
+            row: dict[str, Any] = said | {
                 "name": name,
-                "version": 1 if newest is None else newest.version + 1,
+                "version": newest + 1,
                 "source": source,
                 "code_hash": code_hash,
-                "parameters": dict(parameters or {}),
-                "notes": notes,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "archived": False,
+                "parent": parent or (f"{name}@{newest}" if newest else None),
+                "family": family,
+                "extra": dict(extra or {}),
             }
             try:
                 with self._rows.writing() as connection:
@@ -57,39 +86,123 @@ class Strategies:
             except IntegrityError:
                 continue
             return int(row["version"])
-        raise UnknownName("free version of strategy", name, ())
+        raise BadInput(f"{_TRIES} other processes save {name!r} at this moment: save it again")
 
     def get(self, name: str, version: int | None = None) -> Row[Any]:
-        """Return one version, the newest by default. UnknownName says the nearest name."""
+        """Return one version, the newest that is not archived by default. UnknownName says the nearest."""
         query = select(strategies).where(strategies.c.name == name)
         if version is not None:
             query = query.where(strategies.c.version == version)
+        order = (strategies.c.archived, strategies.c.version.desc())
         with self._rows.reading() as connection:
-            row = connection.execute(query.order_by(strategies.c.version.desc()).limit(1)).one_or_none()
+            row = connection.execute(query.order_by(*order).limit(1)).one_or_none()
             if row is not None:
                 return row
             pairs = connection.execute(select(strategies.c.name, strategies.c.version)).all()
+        then = "See `tapebook strategy versions`."
         if version is not None and any(pair.name == name for pair in pairs):
             known = [str(pair.version) for pair in pairs if pair.name == name]
-            raise UnknownName(f"version of {name}", str(version), known)
-        raise UnknownName("saved strategy", name, {pair.name for pair in pairs})
+            raise UnknownName(f"version of {name}", str(version), known, then)
+        raise UnknownName("saved strategy", name, {pair.name for pair in pairs}, then)
 
-    def list(self, archived: bool = False) -> list[dict[str, Any]]:
-        """List every version, newest first; archived ones only when asked for."""
+    def list(self, name: str | None = None, archived: bool = False) -> list[dict[str, Any]]:
+        """List every version (of `name`), newest first; archived ones only when asked for."""
         query = select(strategies).order_by(strategies.c.seq.desc())
+        if name is not None:
+            query = query.where(strategies.c.name == name)
         if not archived:
             query = query.where(strategies.c.archived.is_(False))
         with self._rows.reading() as connection:
             rows = connection.execute(query).mappings()
             return [plain(row) for row in rows]
 
-    def archive(self, name: str) -> None:
-        """Hide every version of `name` from `list`; they stay readable."""
-        self.get(name)
-        with self._rows.writing() as connection:
-            connection.execute(update(strategies).where(strategies.c.name == name).values(archived=True))
+    def change(self, name: str, version: int | None = None, **values: Any) -> None:
+        """Change columns of one version, or of every version of `name`; code and settings are never changed.
 
-    def _newest(self, name: str) -> Row[Any] | None:
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        """
+        query = update(strategies).where(strategies.c.name == name).values(values)
+        if version is not None:
+            query = query.where(strategies.c.version == version)
+        with self._rows.writing() as connection:
+            if connection.execute(query).rowcount:
+                return
+        self.get(name, version)
+
+    def archive(self, name: str, version: int | None = None) -> None:
+        """Hide one or every version of `name` from `list`; they stay readable."""
+        self.change(name, version, archived=True)
+
+    def restore(self, name: str, version: int | None = None) -> None:
+        """Bring one or every version of `name` back from the archive."""
+        self.change(name, version, archived=False)
+
+    def delete(self, name: str, version: int) -> tuple[str, ...]:
+        """Destroy a version; archive it instead while a result, a run or a ledger names it.
+
+        Returns
+        -------
+        tuple of str
+            What names it, such as "run r-1"; nothing when it was destroyed.
+        """
+        row = self.get(name, version)
+        here = (strategies.c.name == name) & (strategies.c.version == version)
+        with self._rows.writing() as connection:
+            # archived first: a row that is being changed cannot be changed by another at the same time
+            connection.execute(update(strategies).where(here).values(archived=True))
+            named = _named_by(connection, row)
+            if not named:
+                connection.execute(delete(strategies).where(here))
+        return named
+
+    def _versions(self, name: str) -> Sequence[Row[Any]]:
         query = select(strategies).where(strategies.c.name == name)
         with self._rows.reading() as connection:
-            return connection.execute(query.order_by(strategies.c.version.desc()).limit(1)).one_or_none()
+            return connection.execute(query.order_by(strategies.c.version.desc())).all()
+
+
+def _same(row: Row[Any], source: str, code_hash: str, said: Mapping[str, Any]) -> bool:
+    """Whether a row is this code with these settings. The hash does not cover what the function calls."""
+    settings = (row.parameters, row.rules) == (said["parameters"], said["rules"])
+    return settings and row.code_hash == code_hash and _code(row.source) == _code(source)
+
+
+def _code(source: str) -> str:
+    """What Python reads in a text: without its comments and blank lines."""
+    try:
+        return ast.dump(ast.parse(source))
+    except (SyntaxError, ValueError):
+        return source
+
+
+def _known(row: Row[Any], extra: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is known of a version that is saved again: a check that was left open may be made now."""
+    known = dict(row.extra or {})
+    state = (known.get("check") or {}).get("state", "not checked")
+    return known | dict(extra or {}) if state == "not checked" else known
+
+
+def _named_by(connection: Connection, row: Row[Any]) -> tuple[str, ...]:
+    """What names a version: results by its code, runs and trials by its name, frozen ones by either."""
+    own = f"{row.name}@{row.version}"
+    made = select(results.c.id).where(results.c.code_hash == row.code_hash)
+    ran = select(runs.c.id).where(runs.c.strategy.in_((own, row.name)))
+    content = connection.execute(select(frozen.c.id, frozen.c.content)).all()
+    named = {
+        "result": list(connection.scalars(made.order_by(results.c.seq.desc()))),
+        "run": list(connection.scalars(ran.order_by(runs.c.seq.desc()))),
+        "frozen version": [
+            id for id, said in content
+            if said.get("version") == own or said.get("code_hash") == row.code_hash
+        ],
+        "trial of": list(connection.scalars(select(trials.c.created).where(trials.c.strategy == own))),
+    }  # fmt: skip
+    return tuple(said for kind, ids in named.items() for said in _told(kind, ids))
+
+
+def _told(kind: str, ids: list[str]) -> list[str]:
+    rest = [f"{len(ids) - _SHOWN} more like {kind} {ids[0]}"] if len(ids) > _SHOWN else []
+    return [f"{kind} {id}" for id in ids[:_SHOWN]] + rest
