@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from itertools import product
+from itertools import product, starmap
 from math import prod
 from typing import TYPE_CHECKING, Any, overload
 
@@ -52,8 +52,8 @@ class Grid:
         """
         if self.where is None:
             return range(self.total)
-        every = (dict(zip(self.values, chosen, strict=True)) for chosen in product(*self.values.values()))
-        found = np.fromiter((i for i, c in enumerate(every) if self.where(**c)), np.int64)
+        met = map(bool, starmap(_in_order(self.where, list(self.values)), product(*self.values.values())))
+        found = np.flatnonzero(np.fromiter(met, bool, self.total))
         if not len(found):
             raise BadParameter("where", self.where, "a condition that at least one combination meets")
         return found  # type: ignore[return-value]
@@ -114,6 +114,19 @@ class Grid:
         if not found:
             raise BadParameter("where", self.where, "a condition that more of the combinations meet")
         return sorted(found)
+
+
+def _in_order(where: Callable[..., bool], names: list[str]) -> Callable[..., bool]:
+    """The condition, to be called with values in the order of `names`, which is a lot faster than by name."""
+    from inspect import Parameter, signature
+
+    try:
+        said = signature(where).parameters.values()
+    except (TypeError, ValueError):
+        said = []  # type: ignore[assignment]
+    if [p.name for p in said if p.kind is Parameter.POSITIONAL_OR_KEYWORD][: len(names)] == names:
+        return where
+    return lambda *chosen: where(**dict(zip(names, chosen, strict=True)))
 
 
 class Todo(Sequence[Settings]):
