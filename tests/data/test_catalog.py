@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from tapebook.config import Config
 from tapebook.data.catalog import Catalog, migrate
@@ -136,6 +136,85 @@ def test_strategies_get_a_version_when_their_code_changes(catalog):
     assert len(catalog.strategies.list(archived=True)) == 2
     with pytest.raises(UnknownName, match="Did you mean 'mine'"):
         catalog.strategies.archive("mien")
+
+
+def test_a_version_knows_where_it_comes_from_and_the_same_settings_are_the_same_version(catalog):
+    save = catalog.strategies.save
+    assert save("mine", "x = 1", "h", {"fast": 10}, family="trend", extra={"check": {"state": "passed"}}) == 1
+    assert save("mine", "x = 1", "h", {"fast": 20}, rules={"fees": 0.0}) == 2
+    assert save("mine", "x = 1  # said better", "h", {"fast": 20}, "why", rules={"fees": 0.0}) == 2
+    assert save("mine", "x = 1", "h", {"fast": 20}, rules={"fees": 0.1}) == 3
+    assert save("mine", "x = 2", "h", {"fast": 10}) == 4, "what the function calls has changed"
+    assert save("mine", "x = 1", "h", {"fast": 10}) == 1
+    assert save("other", "x = 1", "h", parent="mine@2") == 1
+    first, second = catalog.strategies.get("mine", 1), catalog.strategies.get("mine", 2)
+    assert (first.parent, first.family, first.extra) == (None, "trend", {"check": {"state": "passed"}})
+    assert (second.parent, second.rules, second.notes, second.source) == (
+        "mine@1",
+        {"fees": 0.0},
+        "why",
+        "x = 1",
+    )
+    assert catalog.strategies.get("other").parent == "mine@2"
+    assert [row["version"] for row in catalog.strategies.list("mine")] == [4, 3, 2, 1]
+
+
+def test_an_open_check_may_be_made_later_but_a_waived_one_stays_waived(catalog):
+    def state(state):
+        catalog.strategies.save("mine", "x = 1", "h", extra={"check": {"state": state}})
+        return catalog.strategies.get("mine").extra["check"]["state"]
+
+    assert [state("not checked"), state("passed"), state("unchecked")] == ["not checked", "passed", "passed"]
+    catalog.strategies.delete("mine", 1)
+    assert [state("unchecked"), state("passed")] == ["unchecked", "unchecked"]
+
+
+def frozen_row(id, content):
+    said = {"id": id, "digest": "d", "strategy": "mine", "frozen_at": "2026", "content": content}
+    return insert(metadata.tables["frozen"]).values(said)
+
+
+@pytest.mark.parametrize(
+    ("named_by", "told"),
+    [
+        (None, ()),
+        ("result", ("result bt-1",)),
+        ("run", ("run r-1",)),
+        ("run of the name", ("run r-1",)),
+        ("frozen", ("frozen version f-1",)),
+        ("frozen code", ("frozen version f-1",)),
+        ("run of another", ()),
+    ],
+)
+def test_a_version_is_archived_while_something_names_it_and_destroyed_otherwise(catalog, named_by, told):
+    catalog.strategies.save("mine", "x = 1", "h1")
+    catalog.strategies.save("mine", "x = 2", "h2")
+    if named_by == "result":
+        catalog.results.add(record(code_hash="h2"))
+    elif named_by and named_by.startswith("run"):
+        ran = {"run": "mine@2", "run of the name": "mine", "run of another": "mine@1"}[named_by]
+        catalog.runs.add(run_record(strategy=ran))
+    elif named_by:
+        with catalog._rows.writing() as connection:
+            said = {"version": "mine@2"} if named_by == "frozen" else {"code_hash": "h2"}
+            connection.execute(frozen_row("f-1", said))
+    assert catalog.strategies.delete("mine", 2) == told
+    assert [row["version"] for row in catalog.strategies.list("mine")] == [1]
+    assert [row["version"] for row in catalog.strategies.list("mine", archived=True)] == (
+        [2, 1] if told else [1]
+    )
+    assert catalog.strategies.get("mine").version == 1, "the newest that is not archived"
+    if told:
+        catalog.strategies.restore("mine", 2)
+        assert catalog.strategies.get("mine").version == 2
+
+
+def test_results_are_found_and_counted_by_their_code(catalog):
+    assert catalog.results.by_code() == {}
+    for id, code in (("a", "h1"), ("b", "h2"), ("c", "h1"), ("d", None)):
+        catalog.results.add(record(id, code_hash=code))
+    assert catalog.results.by_code() == {"h1": 2, "h2": 1}
+    assert [row["id"] for row in catalog.results.list(code_hash="h1")] == ["c", "a"]
 
 
 def test_every_snapshot_that_a_row_names_is_known(catalog):

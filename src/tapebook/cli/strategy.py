@@ -13,7 +13,7 @@ from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_d
 
 @click.group()
 def strategy() -> None:
-    """See the strategies at hand."""
+    """See the strategies at hand, and save versions of them."""
 
 
 @strategy.command("list")
@@ -39,10 +39,17 @@ def list_(json_: bool) -> None:
 @click.argument("name")
 @as_json
 def show_(name: str, json_: bool) -> None:
-    """Show one strategy: what it does, when it decides, its parameters with type and bounds."""
-    from tapebook.strategy import registry
+    """Show one strategy: what it does, when it decides, its parameters with type and bounds.
 
-    found = registry.get(name)
+    Of a saved version ("trend@2") also its notes, parent, rules, look-ahead check and code.
+    """
+    with open_desk() as desk:
+        found = desk.strategy(name)
+        if "@" in found.name:
+            from tapebook.cli.versions import show_version
+
+            show_version(desk.version(found.name), json_)
+            return
     rows = [asdict(p) | {"type": p.type.__name__} for p in found.parameters.values()]
     if json_:
         head = {"name": found.name, "family": found.family, "description": found.description}
@@ -52,7 +59,7 @@ def show_(name: str, json_: bool) -> None:
         show(rows, False, empty="no parameters")
 
 
-def _options(words: tuple[str, ...]) -> dict[str, str]:
+def options_of(words: tuple[str, ...]) -> dict[str, str]:
     """Read `--fast 10 --slow=50` into {"fast": "10", "slow": "50"}."""
     read: dict[str, str] = {}
     rest = list(words)
@@ -87,7 +94,7 @@ def on_bars(command: Callable[..., None]) -> click.Command:
 def parted(words: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
     """Part `AAPL MSFT --fast 10` into symbols (None for all) and settings."""
     first = next((i for i, word in enumerate(words) if word.startswith("--")), len(words))
-    return ",".join(words[:first]) or None, _options(words[first:])
+    return ",".join(words[:first]) or None, options_of(words[first:])
 
 
 @on_bars
@@ -115,14 +122,14 @@ def backtest(
     tapebook backtest sma_cross AAPL --fast 10 --slow 50
     tapebook backtest donchian_breakout AAPL,MSFT --direction both --stop-loss 0.1 --json
     """
-    from tapebook.strategy import Rules, registry
+    from tapebook.strategy import Rules
     from tapebook.strategy.rules import divided
 
     symbols, said = parted(words)
-    found = registry.get(name)
-    said, ruled = divided(found.name, found.parameters, said)
-    params, rules = found.parse(said), Rules.parse(ruled)
     with open_desk() as desk:
+        found = desk.strategy(name)
+        said, ruled = divided(found.name, found.parameters, said)
+        params, rules = found.parse(said), Rules.parse(ruled)
         bars = desk.bars(symbols, **span)
         result = desk.backtest(
             found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params
@@ -155,12 +162,10 @@ def check(name: str, words: tuple[str, ...], cuts: int, json_: bool, **span: Any
     tapebook check sma_cross AAPL --fast 10 --slow 50
     tapebook check ideas/trend.py:calm_trend AAPL,MSFT --cuts 50
     """
-    from tapebook.strategy import registry
-
     symbols, said = parted(words)
-    found = registry.get(name)
-    params = found.parse(said)
     with open_desk() as desk:
+        found = desk.strategy(name)
+        params = found.parse(said)
         bars = desk.bars(symbols, **span)
         told = desk.check(found, bars, cuts=cuts, **params)
     click.echo(dump(told.record()) if json_ else str(told))

@@ -59,14 +59,13 @@ def sweep(
     tapebook sweep sma_cross AAPL --fast 2:50 --slow 20:200 --search optuna --trials 200
     tapebook sweep sma_cross AAPL,MSFT --alone --fast 2:50 --slow 20:200 --estimate
     """
-    from tapebook.strategy import registry
     from tapebook.strategy.spans import read_settings
 
     symbols, said = parted(words)
-    found = registry.get(name)
-    settings = read_settings(found, said)
     span = {key: options.pop(key) for key in SPAN}
     with open_desk() as desk:
+        found = desk.strategy(name)
+        settings = read_settings(found, said)
         bars = desk.bars(symbols, **span)
         if estimate:
             options.pop("resume")

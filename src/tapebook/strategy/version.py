@@ -78,6 +78,12 @@ class Version:
             raise BadInput(f"{self.id} comes from no desk: ask for it with desk.version({self.id!r})")
         return self.stored(self)
 
+    def record(self) -> dict[str, Any]:
+        """Return everything for JSON."""
+        hidden = ("stored", "rules")
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in hidden}
+        return {"id": self.id} | plain | {"rules": None if self.rules is None else self.rules.record()}
+
     def __str__(self) -> str:
         return self.id
 
