@@ -5,6 +5,7 @@ Each part is a figure of its own (`parts`), and all of them are one figure (`tea
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -28,8 +29,8 @@ HEADLINE = {
     "win_rate": "won",
 }
 HEIGHTS = {"equity": 0.34, "drawdown": 0.14, "rolling_sharpe": 0.14, "monthly_returns": 0.2, "trades": 0.18}
-LINE = 17
-"""Pixels of a line of small text."""
+LINE, TITLE_LINE = 17, 22
+"""Pixels of a line of small text; within a title, a line is as high as its largest."""
 GAP = 66
 """Pixels between parts: two lines of dates and a title."""
 LEGEND = {"orientation": "v", "x": 0.01, "xanchor": "left", "y": 1.0, "yanchor": "top"}
@@ -51,7 +52,8 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
     heights = [HEIGHTS[name] for name in HEIGHTS]
     rows_of_months = 60 + 22 * years
     verdict, foot = tearsheet_luck.verdict(bt), tearsheet_luck.foot(bt)
-    top = 200 + 44 * bt.same_close + 20 * (len(bt.trades) > part.MARKERS) + LINE * (len(verdict) + 1)
+    on_top = _on_top(bt, verdict)
+    top = 46 + TITLE_LINE * (1 + on_top.count("<br>")) + 20 * (len(bt.trades) > part.MARKERS)
     bottom = 44 + LINE * (len(foot) + 3)
     total = 772 + top + bottom + rows_of_months
     heights[3] = rows_of_months / 900 * sum(heights[:3] + heights[4:])
@@ -71,7 +73,7 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
         figure.update_xaxes(matches="x", row=row, col=1)
     figure.update_layout(
         template=go.layout.Template(theme.template(dark=dark)),
-        title={"text": _on_top(bt, verdict), "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
+        title={"text": on_top, "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
         height=total,
         margin={"t": top, "l": 62, "r": 18, "b": bottom},
         legend=LEGEND,
@@ -121,17 +123,19 @@ def parts(bt: Backtest, *, dark: bool = False) -> dict[str, go.Figure]:
 
 def headline(bt: Backtest) -> str:
     """Return what was traded and the first figures, as the title of a figure (plotly's HTML)."""
-    params = ", ".join(f"{k}={v}" for k, v in bt.params.items())
+    params = "<br>".join(wrap(", ".join(f"{k}={v}" for k, v in bt.params.items()), 38))
     symbols = ", ".join(bt.symbols[:4]) + (f" +{len(bt.symbols) - 4}" if len(bt.symbols) > 4 else "")
     shown = [f"{said} <b>{bt.metrics[name]}</b>" for name, said in HEADLINE.items()]
     span = " to ".join(f"{bt.equity.index[i]:%Y-%m-%d}" for i in (0, -1))
     warned = MARK.replace(": ", ":<br>")  # one line would be cut off on a phone
     mark = f"<br><span style='font-size:13px'><b>⚠ {warned}</b></span>" if bt.same_close else ""
     costs = f"fees {bt.rules.fees:.2%}, slippage {bt.rules.slippage:.2%}"
+    few = params.count("<br>") == 0 and len(params) + len(bt.strategy) < 40
+    told = f"({params})" if few else f"<br><span style='font-size:13px'>{params}</span>"
     lines = [" · ".join(shown[i : i + 2]) for i in (0, 2, 4)]
     note = f"{span}, {bt.periods_per_year:,.0f} bars a year<br>{bt.rules.direction}; {costs}"
     return (
-        f"<b>{bt.strategy}</b>({params})<br>"
+        f"<b>{bt.strategy}</b>{told}<br>"
         f"<span style='font-size:13px'>on {symbols}<br>{'<br>'.join(lines)}</span>"
         f"<br><span style='font-size:11px'>{note}</span>{mark}"
     )

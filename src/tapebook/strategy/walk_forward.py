@@ -357,7 +357,8 @@ class _Walk:
         job, plan = self.plan.job, self.plan
         shown, done, rules = trade(self.strategy, job.bars, job.rules, parts, alone=job.alone)
         spans = {name: f"{values[0]} to {values[-1]}" for name, values in plan.grid.values.items()}
-        params = {"walk_forward": told, "chosen_by": plan.metric, **job.fixed, **spans}
+        fixed = {name: value for name, value in job.fixed.items() if name in self.strategy.parameters}
+        params = {"walk_forward": told, "chosen_by": plan.metric, **fixed, **spans}
         year, benchmark = job.bars.periods_per_year, compared(None, shown, done.start_cash)
         return assembled(self.strategy, params, rules, shown, done, benchmark, year)
 

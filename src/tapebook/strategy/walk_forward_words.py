@@ -76,21 +76,23 @@ def figure(walk: WalkForward) -> go.Figure:
     import plotly.graph_objects as go
     from plotly.subplots import make_subplots
 
-    colours, rows = theme.palette(dark=False), 1 + len(walk.varied)
-    height = 420 + 130 * len(walk.varied)
+    several = walk.paths.shape[1]
+    drawn = walk.varied if several == 1 else ()  # folds that overlap have no line of time for their choices
+    colours, rows = theme.palette(dark=False), 1 + len(drawn)
+    height = 420 + 130 * len(drawn)
     made = make_subplots(
         rows=rows, cols=1, shared_xaxes=True, vertical_spacing=46 / height,
-        row_heights=[380, *[90] * len(walk.varied)],
-        subplot_titles=["Growth of 1 outside", *(f"{name} chosen" for name in walk.varied)],
+        row_heights=[380, *[90] * len(drawn)],
+        subplot_titles=["Growth of 1 outside", *(f"{name} chosen" for name in drawn)],
     )  # fmt: skip
     made.update_annotations(font_size=13, x=0, xanchor="left")
-    equity, several = walk.equity, walk.paths.shape[1]
+    equity = walk.equity
     for number, name in enumerate(equity):
         line = {"width": 2 if several == 1 else 1.2, "color": colours.series[number % len(colours.series)]}
         made.add_trace(
             go.Scatter(x=equity.index, y=equity[name], name=name, line=line, hovertemplate="%{y:.2f}"), 1, 1
         )
-    for row, name in enumerate(walk.varied, start=2):
+    for row, name in enumerate(drawn, start=2):
         for _, fold in walk.folds.iterrows():
             words = f"fold {fold['fold']}: {name} {fold[name]}<extra></extra>"
             value = fold[name] if isinstance(fold[name], (int, float)) else str(fold[name])
@@ -108,7 +110,7 @@ def figure(walk: WalkForward) -> go.Figure:
         height=height + 30 * walk.same_close,
         margin={"t": 90 + 30 * walk.same_close, "l": 62, "r": 18, "b": 44},
         showlegend=1 < several <= 10,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
+        legend={"x": 0.01, "y": 0.99, "yanchor": "top"},
         hovermode="closest",
     )
     return made
