@@ -94,6 +94,27 @@ print(found.name, found.family, found.source_hash)
     assert done.stdout.split() == [found.name, found.family, found.source_hash]
 
 
+bars = OPEN_THING  # as a notebook has its bars under the name that every strategy gives its own
+
+
+@strategy
+def shadowing(bars, *, window: int = WINDOW):
+    """Name things as the notebook around it does."""
+    close = [market for market in (bars.close,)][0]
+    return Signals(close > centred(close, window=window), close < 0)
+
+
+def test_a_name_of_its_own_is_not_what_the_notebook_calls_so():
+    assert "market" in globals()
+    text = kept(shadowing)
+    assert "OPEN_THING" not in text
+    assert "bars =" not in text
+    assert "def market" not in text
+    assert "def centred" in text
+    assert "WINDOW = 20" in text
+    pd.testing.assert_frame_equal(decided(revive(text), market()), decided(shadowing, market()))
+
+
 FILE = '''
 import numpy as np
 from tapebook.strategy import Signals, strategy

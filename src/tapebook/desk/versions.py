@@ -93,6 +93,7 @@ class VersionRoom(StrategyRoom):
         """
         from tapebook.strategy import Rules
         from tapebook.strategy.keep import kept
+        from tapebook.strategy.rules import divided
 
         found = self.strategy(strategy)
         base, _, number = found.name.partition("@")
@@ -100,7 +101,7 @@ class VersionRoom(StrategyRoom):
         chosen = found.check(params or {})
         if rules is None and number:
             rules = self.version(found.name).rules
-        ruled = Rules(**rules) if isinstance(rules, Mapping) else rules
+        ruled = Rules(**divided(label, (), rules)[1]) if isinstance(rules, Mapping) else rules
         above = self.version(parent).id if parent else found.name if number and label != base else None
         found = copy(found)
         found.name = label
@@ -218,16 +219,26 @@ class VersionRoom(StrategyRoom):
         self, found: Strategy, bars: Bars | str | Sequence[str] | None, params: Mapping[str, Any], check: bool
     ) -> dict[str, Any]:
         """State of the check to be stored."""
+        from tapebook.data.panel import Bars
+
         if not check:
             return {"state": "unchecked", "why": "saved with check=False"}
         where = self._longest() if bars is None else bars
         if where is None:
             return {"state": "not checked", "why": "the lake holds no daily bars"}
-        told = self._without_leak(found, where, params)
-        symbols = list(getattr(where, "symbols", [])) or where
-        why = told.reasons[0] if told.ok is None else f"{told.checked:,} of {told.signals:,} signals"
-        state = "passed" if told.ok else "not checked"
-        return {"state": state, "why": why, "symbols": symbols, "record": told.record()}
+        panel = where if isinstance(where, Bars) else self.bars(where)
+        told = self._without_leak(found, panel, params)
+        if told.ok:
+            why = f"{told.checked:,} of {told.signals:,} signals on {', '.join(panel.symbols[:AT_MOST])}"
+        else:
+            why = told.reasons[0]
+        return {
+            "state": "passed" if told.ok else "not checked",
+            "why": why,
+            "symbols": list(panel.symbols),
+            "snapshot": panel.snapshot,
+            "record": told.record(),
+        }
 
     def _without_leak(
         self, found: Strategy, bars: Bars | str | Sequence[str], params: Mapping[str, Any]

@@ -17,6 +17,7 @@ import sysconfig
 import textwrap
 from hashlib import sha256
 from pathlib import Path
+from symtable import SymbolTable, symtable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -187,8 +188,16 @@ def _source(name: str, function: FunctionType) -> str:
 
 
 def _names(source: str) -> list[str]:
+    """Names that come from outside; a function's own `bars` is not the notebook's variable `bars`."""
+    outside = _outside(symtable(source, "<kept>", "exec"))
     tree = ast.parse(source)
-    return list(dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name)))
+    return list(dict.fromkeys(n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id in outside))
+
+
+def _outside(scope: SymbolTable) -> set[str]:
+    top = scope.get_type() == "module"
+    found = {s.get_name() for s in scope.get_symbols() if s.is_referenced() and (top or s.is_global())}
+    return found.union(*map(_outside, scope.get_children()))
 
 
 def _said(name: str, used: str, value: Any, parts: dict[str, str], above: list[FunctionType]) -> str:
