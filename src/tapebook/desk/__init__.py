@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from tapebook.desk.compare import CompareRoom
 from tapebook.desk.runs import RunRoom
 from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.versions import VersionRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
-class Desk(WalkForwardRoom, VersionRoom, SweepRoom, RunRoom):
+class Desk(CompareRoom, WalkForwardRoom, VersionRoom, SweepRoom, RunRoom):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 
     desk = Desk.open()
