@@ -19,7 +19,7 @@ from tapebook.strategy.estimates import (
     positive,
 )
 from tapebook.strategy.overfit import sharpe_error
-from tapebook.strategy.resampling import drawn_rows, interval
+from tapebook.strategy.resampling import drawn_rows, interval, spread
 
 if TYPE_CHECKING:
     from tapebook.strategy.backtest import Backtest
@@ -42,16 +42,14 @@ def of_bars(
     bt: Backtest, *, block: float, draws: int, seed: int, confidence: float, ruin: float
 ) -> dict[str, Estimate]:
     """Estimates of bars (all of them, in a position or not), and of paths drawn from them."""
-    returns, money = bar_returns(bt)
+    returns, _ = bar_returns(bt)
     T = len(returns)
     if T < MIN_BARS:
         why = f"{MIN_BARS} bars are needed, there are {T}"
         return {name: absent(unit, why) for name, unit in _NAMES.items()}
+    found = of_means(bt, block=block, draws=draws, seed=seed, confidence=confidence)
+    found |= of_sharpes(returns, bt.periods_per_year, confidence)
     how = f"{T:,} bars drawn {drawing(block)}"
-    found = _means(
-        bt, returns, money, drawn_means(returns, money, draws, block, seed), (confidence, block, how)
-    )
-    found |= _sharpes(returns, bt.periods_per_year, confidence)
     return found | _of_paths(paths(returns, draws, block, seed), bt.start_cash, confidence, ruin, how)
 
 
@@ -71,16 +69,18 @@ def drawn_means(
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def _means(
-    bt: Backtest,
-    returns: np.ndarray,
-    money: np.ndarray,
-    drawn: tuple[np.ndarray, np.ndarray],
-    sample: tuple[float, float, str],
-) -> dict[str, Estimate]:
-    confidence, block, how = sample
-    (low, high), (least, most) = (interval(means, confidence, len(money) / block) for means in drawn)
-    how = f"{confidence:.0%} interval, {how}"
+def of_means(bt: Backtest, *, block: float, draws: int, seed: int, confidence: float) -> dict[str, Estimate]:
+    """Estimates of what a bar makes on average, of at least `MIN_BARS` bars."""
+    returns, money = bar_returns(bt)
+    drawn = drawn_means(returns, money, draws, block, seed)
+    wide = [spread(values, block) for values in (returns, money)]
+    shares, sums = (
+        by.of(means, float(values.mean()))
+        for by, means, values in zip(wide, drawn, (returns, money), strict=True)
+    )
+    low, high = interval(shares, confidence, wide[0].independent)
+    least, most = interval(sums, confidence, wide[1].independent)
+    how = f"{confidence:.0%} interval, {len(returns):,} bars drawn {drawing(block)}"
     risk, _, by = initial_risk(bt, bt.trades[bt.trades["status"] == "closed"])
     in_risk = absent("R", "no trade to measure risk by")
     if risk > 0.0:
@@ -92,25 +92,26 @@ def _means(
             float(returns.mean()), low, high, "share", f"mean return a bar, {how}"
         ),
         "bar_expectancy_r": in_risk,
-        "bar_probability_positive": positive(drawn[0], f"{len(returns):,} bars", "bars", MIN_BARS),
+        "bar_probability_positive": positive(shares, f"{len(returns):,} bars", "bars", MIN_BARS),
     }
 
 
-def _sharpes(returns: np.ndarray, year: float, confidence: float) -> dict[str, Estimate]:
+def of_sharpes(returns: np.ndarray, year: float, confidence: float) -> dict[str, Estimate]:
+    """Sharpe ratios a year of bar returns, as if independent and by Lo's factor for dependence."""
     ratio = m.sharpe(returns, 1.0)
     if np.isnan(ratio):
         return dict.fromkeys(("sharpe", "sharpe_dependent"), absent("ratio", "the bar returns do not vary"))
     z, rho = NormalDist().inv_cdf(0.5 + confidence / 2.0), odds.autocorrelation(returns)
     plain, factor = odds.annual_factor(year), odds.annual_factor(year, rho)
     error = sharpe_error(ratio, len(returns), skew=m.skewness(returns), kurtosis=m.kurtosis(returns))
-    half, wide = z * plain * error, z * factor * odds.dependent_sharpe_error(returns)
+    dependent = odds.dependent_sharpe_error(returns)
+    half, wide = z * plain * max(error, dependent), z * factor * dependent
     one, other = ratio * plain, ratio * factor
     a_year, ci = f"annualised, {year:,.0f} bars a year, risk-free 0", f"{confidence:.0%} interval"
     lo = f"by Lo's (2002) η({year:,.0f}) = {factor:.2f}, autocorrelation {rho:.2f}; {ci} by his GMM error"
+    by = "skew and kurtosis (Mertens 2002) or dependence (Lo 2002), the wider"
     return {
-        "sharpe": Estimate(
-            one, one - half, one + half, "ratio", f"{a_year}; {ci} by skew and kurtosis (Mertens 2002)"
-        ),
+        "sharpe": Estimate(one, one - half, one + half, "ratio", f"{a_year}; {ci} by {by}"),
         "sharpe_dependent": Estimate(other, other - wide, other + wide, "ratio", f"{a_year}, {lo}"),
     }
 

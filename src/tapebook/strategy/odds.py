@@ -13,14 +13,16 @@ import numpy as np
 _HALVINGS = 30
 
 
-def wilson(wins: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(wins: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Interval of a rate of `wins` among n (Wilson 1927, JASA 22); NaN for none.
+
+    Of outcomes that depend on each other, give both as if so many were independent.
 
     >>> low, high = wilson(81, 263)
     >>> round(low, 4), round(high, 4)
     (0.2553, 0.3662)
     """
-    if n < 1:
+    if n <= 0.0:
         return np.nan, np.nan
     z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     rate, weight = wins / n, z * z / n
@@ -56,6 +58,20 @@ def autocorrelation(returns: np.ndarray) -> float:
     return float(np.clip(centred[1:] @ centred[:-1] / (centred @ centred), -0.99, 0.99))
 
 
+def repeated(values: np.ndarray) -> float:
+    """How many times as high the variance of their mean is as that of independent values; at least 1.
+
+    By a first-order autoregression, (1 + ρ) / (1 − ρ), ρ freed of its bias in few values (Kendall 1954,
+    Biometrika 41).
+
+    >>> repeated(np.array([1.0, -1.0] * 50))
+    1.0
+    """
+    rho = autocorrelation(values)
+    rho = min(rho + (1.0 + 3.0 * rho) / len(values), 0.9)
+    return max((1.0 + rho) / (1.0 - rho), 1.0)
+
+
 def annual_factor(q: float, rho: float = 0.0) -> float:
     """What a Sharpe ratio per bar is multiplied by for q bars: Lo's η(q) for a first-order ρ.
 
@@ -72,14 +88,15 @@ def dependent_sharpe_error(returns: np.ndarray) -> float:
     """Standard error of the Sharpe ratio per bar that allows for any moments and for dependence.
 
     Lo's GMM error: the long-run variance (Newey & West 1987, 4 (T/100)^(2/9) lags) of what each bar
-    adds to the ratio. For independent normal returns it tends to sqrt((1 + SR²/2) / T).
+    adds to the ratio, and no less than a first-order autoregression of it has. For independent normal
+    returns it tends to sqrt((1 + SR²/2) / T).
     """
     T = len(returns)
     scaled = (returns - returns.mean()) / returns.std()
     ratio = returns.mean() / returns.std()
     adds = scaled - ratio / 2.0 * (scaled**2 - 1.0)
     lags = min(int(4.0 * (T / 100.0) ** (2.0 / 9.0)), T - 1)
-    variance = adds @ adds / T
+    plain = variance = adds @ adds / T
     for lag in range(1, lags + 1):
         variance += 2.0 * (1.0 - lag / (lags + 1.0)) * (adds[lag:] @ adds[:-lag]) / T
-    return sqrt(max(float(variance), 0.0) / T)
+    return sqrt(max(float(variance), float(plain) * repeated(adds)) / T)

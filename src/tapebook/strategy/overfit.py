@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from tapebook.errors import BadParameter
-from tapebook.strategy.resampling import drawn_rows
+from tapebook.strategy.resampling import drawn_rows, mean_errors
 
 NORMAL = NormalDist()
 _CELLS = 2_000_000  # of one table of ways and trials: 16 MB
@@ -236,7 +236,7 @@ def superior_ability(
         return dict.fromkeys(("reality_check", "lower", "consistent", "upper"), 1.0)
     T, means = len(excess), excess.mean(axis=0)
     block = max(block or T ** (1 / 3), 1.0)
-    drawn, scale = _drawn_means(excess, draws, block, seed), _mean_errors(excess - means, block)
+    drawn, scale = _drawn_means(excess, draws, block, seed), mean_errors(excess - means, block)
     best, floor = max(float((means / scale).max()), 0.0), -np.sqrt(2.0 * np.log(np.log(max(T, 16))))
     centres = {
         "lower": np.maximum(means, 0.0),
@@ -249,21 +249,6 @@ def superior_ability(
         highest = np.maximum(((drawn - centre) / scale).max(axis=1), 0.0)
         found[name] = float((highest >= best).mean())
     return found
-
-
-def _mean_errors(centred: np.ndarray, block: float) -> np.ndarray:
-    """Deviation of each column's mean over all pasts that a stationary bootstrap could draw.
-
-    Politis & Romano (1994), lemma 1: autocovariances, weighted by how often both bars share a block.
-    """
-    T, stay = len(centred), 1.0 - 1.0 / block
-    power = np.abs(np.fft.rfft(centred, 2 * T, axis=0)) ** 2
-    covariances = np.fft.irfft(power, axis=0)[:T] / T
-    lags = np.arange(1, T)
-    weights = (1.0 - lags / T) * stay**lags + lags / T * stay ** (T - lags)
-    variance = covariances[0] + 2.0 * weights @ covariances[1:]
-    errors: np.ndarray = np.sqrt(np.maximum(variance, 1e-300) / T)
-    return errors
 
 
 def _drawn_means(values: np.ndarray, draws: int, block: float, seed: int) -> np.ndarray:

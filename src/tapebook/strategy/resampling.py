@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,11 +47,61 @@ def _blocks(rng: np.random.Generator, n: int, T: int, length: float) -> np.ndarr
     expected = cells / length
     lengths = rng.geometric(1.0 / length, size=int(expected + 10.0 * np.sqrt(expected) + 50.0))
     ends = np.cumsum(lengths)
-    begins = np.union1d(ends[ends < cells], np.arange(0, cells, T))
+    begins = np.sort(np.concatenate([ends[ends < cells], np.arange(0, cells, T)]))  # union1d takes longer
+    begins = begins[np.diff(begins, prepend=-1) > 0]
     sizes = np.diff(begins, append=cells)
     offset = rng.integers(T, size=len(begins)) - begins
     rows: np.ndarray = (np.repeat(offset, sizes) + np.arange(cells)) % T
     return rows.reshape(n, T)
+
+
+def mean_errors(centred: np.ndarray, block: float) -> np.ndarray:
+    """Deviation of each column's mean over all pasts that a stationary bootstrap could draw.
+
+    Politis & Romano (1994), lemma 1: autocovariances, weighted by how often both bars share a block.
+    """
+    T, stay = len(centred), 1.0 - 1.0 / block
+    power = np.abs(np.fft.rfft(centred, 2 * T, axis=0)) ** 2
+    covariances = np.fft.irfft(power, axis=0)[:T] / T
+    lags = np.arange(1, T)
+    weights = (1.0 - lags / T) * stay**lags + lags / T * stay ** (T - lags)
+    variance = covariances[0] + 2.0 * weights @ covariances[1:]
+    errors: np.ndarray = np.sqrt(np.maximum(variance, 1e-300) / T)
+    return errors
+
+
+class Spread(NamedTuple):
+    """How far draws fall short of chance: `factor` (at least 1) times too narrow, of `independent` values."""
+
+    factor: float
+    independent: float
+
+    def of(self, drawn: np.ndarray, value: float, *, ratio: bool = False) -> np.ndarray:
+        """Draws as far from `value` as chance goes; a ratio, which cannot be below 0, by its logarithm."""
+        if self.factor <= 1.0 or not np.isfinite(value) or (ratio and value <= 0.0):
+            return drawn
+        if not ratio:
+            return value + self.factor * (drawn - value)
+        with np.errstate(over="ignore"):
+            wider: np.ndarray = value * (drawn / value) ** self.factor
+        return wider
+
+
+def spread(adds: np.ndarray, block: float) -> Spread:
+    """Compare what a bootstrap of this block length makes of dependence with a first-order autoregression.
+
+    Blocks are chosen long enough for what can be seen; in few values dependence is not seen, and its
+    bootstrap is too narrow. `adds`: what each value adds to the figure (its influence). The autoregression
+    is Andrews & Monahan's (1992, Econometrica 60) of prewhitening; it only widens.
+    """
+    from tapebook.strategy.odds import repeated
+
+    n, centred = len(adds), adds - adds.mean()
+    plain = float(centred @ centred) / n
+    if n < 3 or not plain > 1e-28 * max(1.0, float(np.abs(adds).max()) ** 2):
+        return Spread(1.0, n / block)
+    times, had = repeated(adds), float(mean_errors(centred[:, None], block)[0]) ** 2 * n / plain
+    return Spread(sqrt(max(times / max(had, 1e-3), 1.0)), n / max(block, times))
 
 
 def interval(drawn: np.ndarray, confidence: float, independent: float) -> tuple[float, float]:

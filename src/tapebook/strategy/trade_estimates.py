@@ -17,18 +17,24 @@ from tapebook.strategy.estimates import (
     initial_risk,
     positive,
 )
-from tapebook.strategy.resampling import block_length, drawn_rows, interval
+from tapebook.strategy.resampling import Spread, block_length, drawn_rows, interval, spread
 
 if TYPE_CHECKING:
     from tapebook.strategy.backtest import Backtest
 
 
 class _Figure(NamedTuple):
-    """How a figure is computed of tables of trades (draws, n), one number a draw."""
+    """How a figure is computed of tables of trades (draws, n), one number a draw.
+
+    `adds`: what each trade adds to it (its influence), given its value; to its logarithm, of a ratio.
+    `within`: what it can be.
+    """
 
     unit: Unit
     what: str
     of: Callable[[np.ndarray], np.ndarray]
+    adds: Callable[[float], np.ndarray]
+    within: tuple[float, float] = (-np.inf, np.inf)
 
 
 def of_trades(bt: Backtest, draws: int, seed: int, confidence: float) -> dict[str, Estimate]:
@@ -49,27 +55,65 @@ def of_trades(bt: Backtest, draws: int, seed: int, confidence: float) -> dict[st
         value = float(figure.of(np.arange(n)[None, :])[0]) if n else np.nan
         found[name] = _estimate(figure, value, n, said)
         if name in drawn and np.isfinite(value):
-            low, high = interval(drawn[name], confidence, n / block)
-            found[name] = found[name].between(
-                low, high, f"{confidence:.0%} interval, {drawing(block, 'trades')}"
-            )
-    found["win_rate"] = _win_rate(int((pnl > 0.0).sum()), n, confidence, said)
+            wide = spread(figure.adds(value), block)
+            drawn[name] = wide.of(drawn[name], value, ratio=figure.unit == "ratio").clip(*figure.within)
+            found[name] = _between(found[name], drawn[name], confidence, wide, block)
+    found["win_rate"] = _win_rate(pnl > 0.0, confidence, said)
     found["probability_positive"] = positive(drawn.get("expectancy"), said, "trades", MIN_TRADES)
     return found
 
 
 def _figures(pnl: np.ndarray, share: np.ndarray, multiples: np.ndarray, by: str) -> dict[str, _Figure]:
     best = "share of equity in one trade at a time with the highest mean log growth, at most 1 / worst loss"
+
+    def mean(values: np.ndarray) -> tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]:
+        return lambda rows: values[rows].mean(axis=1), lambda _: values
+
+    won, lost = np.maximum(pnl, 0.0), np.maximum(-pnl, 0.0)
     return {
-        "expectancy": _Figure("money", "mean profit a trade", lambda rows: pnl[rows].mean(axis=1)),
-        "expectancy_share": _Figure(
-            "share", "mean return on entry value", lambda rows: share[rows].mean(axis=1)
+        "expectancy": _Figure("money", "mean profit a trade", *mean(pnl)),
+        "expectancy_share": _Figure("share", "mean return on entry value", *mean(share)),
+        "expectancy_r": _Figure("R", f"mean profit, R is {by}", *mean(multiples)),
+        "payoff": _Figure(
+            "ratio",
+            "mean win over mean loss",
+            lambda rows: _payoff(pnl[rows]),
+            lambda _: _on_average(won) - _on_average(lost),
         ),
-        "expectancy_r": _Figure("R", f"mean profit, R is {by}", lambda rows: multiples[rows].mean(axis=1)),
-        "payoff": _Figure("ratio", "mean win over mean loss", lambda rows: _payoff(pnl[rows])),
-        "profit_factor": _Figure("ratio", "sum of wins over sum of losses", lambda rows: _factor(pnl[rows])),
-        "kelly": _Figure("share", best, lambda rows: _kelly(share, rows)),
+        "profit_factor": _Figure(
+            "ratio",
+            "sum of wins over sum of losses",
+            lambda rows: _factor(pnl[rows]),
+            lambda _: _relative(won) - _relative(lost),
+        ),
+        "kelly": _Figure(
+            "share",
+            best,
+            lambda rows: _kelly(share, rows),
+            lambda stake: share / np.maximum(1.0 + stake * share, 0.01),
+            (0.0, -1.0 / min(share.min(initial=0.0), -1e-12)),
+        ),
     }
+
+
+def _relative(amounts: np.ndarray) -> np.ndarray:
+    """What each trade adds to the logarithm of the sum of the amounts, n times."""
+    mean = amounts.mean()
+    answer: np.ndarray = amounts / mean if mean > 0.0 else amounts
+    return answer
+
+
+def _on_average(amounts: np.ndarray) -> np.ndarray:
+    """What each trade adds to the logarithm of the mean of the amounts above 0, n times."""
+    there = amounts > 0.0
+    answer: np.ndarray = _relative(amounts) - there / max(there.mean(), 1e-12)
+    return answer
+
+
+def _between(e: Estimate, drawn: np.ndarray, confidence: float, wide: Spread, block: float) -> Estimate:
+    low, high = interval(drawn, confidence, wide.independent)
+    how = f"{confidence:.0%} interval, {drawing(block, 'trades')}"
+    return e.between(low, high, how if wide.factor < 1.05 else f"{how}, {wide.factor:.2f} times as wide")
 
 
 def _estimate(figure: _Figure, value: float, n: int, said: str) -> Estimate:
@@ -104,8 +148,11 @@ def _kelly(share: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return odds.kelly(share[rows], worst) if worst < 0.0 else np.full(len(rows), np.nan)
 
 
-def _win_rate(wins: int, n: int, confidence: float, said: str) -> Estimate:
+def _win_rate(won: np.ndarray, confidence: float, said: str) -> Estimate:
+    n = len(won)
     if n == 0:
         return absent("share", "no closed trade, 1 is needed")
-    low, high = odds.wilson(wins, n, confidence)
-    return Estimate(wins / n, low, high, "share", f"above 0, {said}; Wilson's {confidence:.0%} interval")
+    wins, times = int(won.sum()), odds.repeated(won.astype(float)) if 0 < won.sum() < n >= MIN_TRADES else 1.0
+    low, high = odds.wilson(wins / times, n / times, confidence)
+    how = f"Wilson's {confidence:.0%} interval" + (f" of {n / times:,.0f} independent ones" * (times > 1.05))
+    return Estimate(wins / n, low, high, "share", f"above 0, {said}; {how}")
