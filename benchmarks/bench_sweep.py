@@ -7,14 +7,13 @@ of tapebook's 23. Ours always has all. `python benchmarks/bench_sweep.py fresh` 
 import resource
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from bench_sweep_market import COSTS, YEAR, in_numba, machine, market, mixed, timed
 
+from bench_sweep_market import COSTS, YEAR, in_numba, machine, market, mixed, timed
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry, strategy
 from tapebook.strategy.rules import Rules
@@ -158,7 +157,9 @@ def fresh() -> None:
         taken[kind] = min(runs)
     print(f"{machine()}; new process, import to table, user + system CPU seconds")
     for kind, seconds in taken.items():
-        print(f"  {kind:6}{seconds:6.2f}   {taken['plain'] / seconds:5.1f} ×, {taken['six'] / seconds:5.1f} ×")
+        print(
+            f"  {kind:6}{seconds:6.2f}   {taken['plain'] / seconds:5.1f} ×, {taken['six'] / seconds:5.1f} ×"
+        )
 
 
 def child(kind: str) -> None:
@@ -170,7 +171,6 @@ def child(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    began = time.perf_counter()
     if sys.argv[1:2] == ["child"]:
         child(sys.argv[2])
     elif sys.argv[1:] == ["fresh"]:
