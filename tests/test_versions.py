@@ -123,8 +123,13 @@ def test_the_same_again_is_the_same_version_and_a_change_is_the_next(local, file
     assert (changed.id, changed.parent) == ("trend@5", "trend@1")
     branched = save("trend@2", name="fork", params={"window": 6})
     assert (branched.id, branched.parent) == ("fork@1", "trend@2")
-    assert local.save_strategy("trend@2", params={"window": 6}).id == "trend@6"
+    sixth = local.save_strategy("trend@2", params={"window": 6})
+    assert (sixth.id, sixth.parent) == ("trend@6", "trend@2")
     assert local.versions("trend")["version"].tolist() == [6, 5, 4, 3, 2, 1]
+    assert save("trend@6", name="fork", params={"window": 3}).parent == "trend@6"
+    local.delete_strategy("trend@6")
+    assert save(params={"window": 77}).id == "trend@7", "no other one gets a number that a child names"
+    assert local.version("trend@7").parent == "trend@5"
     assert set(local.versions()["name"]) == {"fork", "trend"}
 
 
@@ -337,6 +342,6 @@ def test_the_command_line_trades_a_version(sample_home):
 def test_a_report_takes_a_version_and_then_names_it(sample_desk):
     sample_desk.save_strategy("sma_cross", name="trend", params={"fast": 7}, check=False)
     run = sample_desk.run("backtest", strategy="trend@1", symbols="AAPL")
-    assert run.ok if hasattr(run, "ok") else True
+    assert sample_desk.version("trend@1").results()["strategy"].tolist() == ["trend@1"]
     told = sample_desk.delete_strategy("trend@1").to_dict("records")[0]
     assert f"run {run.id}" in told["named_by"]

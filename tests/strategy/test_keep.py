@@ -100,7 +100,7 @@ bars = OPEN_THING  # as a notebook has its bars under the name that every strate
 @strategy
 def shadowing(bars, *, window: int = WINDOW):
     """Name things as the notebook around it does."""
-    close = [market for market in (bars.close,)][0]
+    close = [market + 0 for market in (bars.close,)][0]
     return Signals(close > centred(close, window=window), close < 0)
 
 

@@ -77,7 +77,8 @@ class VersionRoom(StrategyRoom):
         notes : str
             What it is, and why; `update_version` changes it.
         parent : str, optional
-            The version that it was made from, such as "trend@1"; the one before by default.
+            The version that it was made from, such as "trend@1". By default the saved version that is given
+            as `strategy`, else the one before.
         bars : Bars or symbols, optional
             What to check on; up to three of the longest-held daily symbols of the lake by default. With an
             empty lake it is saved as "not checked".
@@ -102,7 +103,7 @@ class VersionRoom(StrategyRoom):
         if rules is None and number:
             rules = self.version(found.name).rules
         ruled = Rules(**divided(label, (), rules)[1]) if isinstance(rules, Mapping) else rules
-        above = self.version(parent).id if parent else found.name if number and label != base else None
+        above = self.version(parent).id if parent else found.name if number else None
         found = copy(found)
         found.name = label
         source = kept(found)

@@ -71,7 +71,7 @@ class Strategies:
             newest = rows[0].version if rows else 0
             row: dict[str, Any] = said | {
                 "name": name,
-                "version": newest + 1,
+                "version": max(newest, self._promised(name)) + 1,
                 "source": source,
                 "code_hash": code_hash,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -157,6 +157,14 @@ class Strategies:
             if not named:
                 connection.execute(delete(strategies).where(here))
         return named
+
+    def _promised(self, name: str) -> int:
+        """The highest number of `name` that another version calls its parent, though it may be destroyed."""
+        parents = select(strategies.c.parent).where(
+            strategies.c.parent.startswith(f"{name}@", autoescape=True)
+        )
+        with self._rows.reading() as connection:
+            return max((int(str(p).rpartition("@")[2]) for p in connection.scalars(parents)), default=0)
 
     def _versions(self, name: str) -> Sequence[Row[Any]]:
         query = select(strategies).where(strategies.c.name == name)
