@@ -58,6 +58,7 @@ def of_trades(bt: Backtest, draws: int, seed: int, confidence: float) -> dict[st
             wide = spread(figure.adds(value), block)
             drawn[name] = wide.of(drawn[name], value, ratio=figure.unit == "ratio").clip(*figure.within)
             found[name] = _between(found[name], drawn[name], confidence, wide, block)
+    found["kelly"] = _at_the_ends(found["kelly"], found["expectancy_share"], share)
     found["win_rate"] = _win_rate(pnl > 0.0, confidence, said)
     found["probability_positive"] = positive(drawn.get("expectancy"), said, "trades", MIN_TRADES)
     return found
@@ -146,6 +147,19 @@ def _factor(pnl: np.ndarray) -> np.ndarray:
 def _kelly(share: np.ndarray, rows: np.ndarray) -> np.ndarray:
     worst = float(share.min())
     return odds.kelly(share[rows], worst) if worst < 0.0 else np.full(len(rows), np.nan)
+
+
+def _at_the_ends(kelly: Estimate, mean: Estimate, share: np.ndarray) -> Estimate:
+    """Take the stake at the ends of the mean's interval: draws of the stake itself reach too high.
+
+    A draw with little variance asks for a large stake, so that few trades have a low end above the truth.
+    """
+    if np.isnan(kelly.low) or np.isnan(mean.low):
+        return kelly
+    moved = np.array([share - mean.value + end for end in (mean.low, mean.high)])
+    low, high = odds.kelly(moved, min(float(share.min()), float(moved.min())))
+    reached = np.fmax(kelly.high, min(float(high), -1.0 / float(share.min())))
+    return kelly.between(float(low), float(reached), "by the ends of the mean return's interval")
 
 
 def _win_rate(won: np.ndarray, confidence: float, said: str) -> Estimate:
