@@ -50,9 +50,7 @@ def mixed(N: int) -> Bars:
     """Some symbols, 2,520 bars each, named A, S1, S2, …"""
     steps = np.random.default_rng(0).normal(0.0003, 0.015, (N, 2_520)).T
     days = pd.bdate_range("2010-01-04", periods=2_520, tz="UTC")
-    close = pd.DataFrame(
-        100 * np.exp(np.cumsum(steps, axis=0)), days, ["A", *(f"S{i}" for i in range(1, N))]
-    )
+    close = pd.DataFrame(100 * np.exp(np.cumsum(steps, axis=0)), days, ["A", *(f"S{i}" for i in range(1, N))])
     start = close.shift().fillna(100.0)
     return Bars.from_frames(open=start, high=close * 1.01, low=close * 0.99, close=close, calendars="XNYS")
 
