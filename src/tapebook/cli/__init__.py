@@ -47,9 +47,20 @@ def main(ctx: click.Context, home: str | None) -> None:
 
 
 def _attach() -> None:
-    from tapebook.cli import compare, data, deliver, runs, strategy, sweep, trials, versions, walk_forward
+    from tapebook.cli import (
+        compare,
+        data,
+        deliver,
+        forward,
+        runs,
+        strategy,
+        sweep,
+        trials,
+        versions,
+        walk_forward,
+    )
 
-    for room in (data, strategy, versions, sweep, walk_forward, trials, compare, runs, deliver):
+    for room in (data, strategy, versions, sweep, walk_forward, forward, trials, compare, runs, deliver):
         for command in room.COMMANDS:
             main.add_command(command)
 

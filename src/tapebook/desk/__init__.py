@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tapebook.desk.compare import CompareRoom
+from tapebook.desk.forward import ForwardRoom
 from tapebook.desk.runs import RunRoom
 from tapebook.desk.sweep import SweepRoom
-from tapebook.desk.versions import VersionRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
-class Desk(CompareRoom, WalkForwardRoom, VersionRoom, SweepRoom, RunRoom):
+class Desk(CompareRoom, WalkForwardRoom, ForwardRoom, SweepRoom, RunRoom):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 
     desk = Desk.open()

@@ -138,6 +138,12 @@ def flags_of(signals: Signals, side: Direction) -> np.ndarray:
     return np.ascontiguousarray(bits.T.astype(np.uint8))
 
 
+def signals_of(flags: np.ndarray, index: pd.Index, symbols: Any) -> Signals:
+    """Decisions from bits, shape (T, N): what `flags_of` read, both sides spoken of."""
+    bits = (LONG, LONG_OUT, SHORT, SHORT_OUT)
+    return Signals(*(pd.DataFrame((flags & bit) != 0, index, symbols) for bit in bits))
+
+
 PLAIN = {"long": (LONG, LONG_OUT), "short": (SHORT_OUT, SHORT), "both": (LONG, SHORT)}
 """What an entry and an exit mean where nothing is said of shorts."""
 

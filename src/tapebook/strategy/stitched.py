@@ -18,13 +18,12 @@ from tapebook.strategy import kernel as k
 from tapebook.strategy.rules import Rules, divided
 from tapebook.strategy.signals import Signals
 from tapebook.strategy.simulate import (
-    LONG,
     LONG_OUT,
-    SHORT,
     SHORT_OUT,
     Simulation,
     direction,
     flags_of,
+    signals_of,
     simulate,
 )
 
@@ -116,11 +115,7 @@ def _signals(signals: Signals, rules: Rules, window: Bars, begin: int, closes: b
         block[0, n] = flags[before[-1], n] if len(before) else 0
     if closes:
         block[-2], block[-1] = LONG_OUT | SHORT_OUT, 0
-    frames = [
-        pd.DataFrame((block & bit) != 0, window.index, signals.entries.columns)
-        for bit in (LONG, LONG_OUT, SHORT, SHORT_OUT)
-    ]
-    return Signals(*frames)
+    return signals_of(block, window.index, signals.entries.columns)
 
 
 def _joined(done: list[tuple[int, Simulation]], T: int) -> Simulation:

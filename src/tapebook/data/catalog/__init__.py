@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tapebook.data.catalog.ledger import Ledger
 from tapebook.data.catalog.results import Results
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
@@ -61,12 +62,19 @@ class Catalog:
         """The ledger of everything that was tried."""
         return Trials(self._rows)
 
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Frozen strategies and what they decided since."""
+        return Ledger(self._rows)
+
     def named_snapshots(self) -> set[int]:
-        """Return every snapshot of the lake that a run or a result names: those must stay readable."""
+        """Return every snapshot that a run, a result or a frozen strategy names: those must stay readable."""
         from sqlalchemy import select, union
 
         named = union(
             *(select(table.c.snapshot).where(table.c.snapshot.is_not(None)) for table in (results, runs))
         )
         with self._rows.reading() as connection:
-            return set(connection.scalars(named))
+            known = set(connection.scalars(named))
+        kept = (row["content"].get("snapshot") for row in self.ledger.list())
+        return known | {number for number in kept if number is not None}
