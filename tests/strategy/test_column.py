@@ -8,7 +8,15 @@ from tapebook.strategy import column as c
 from tapebook.strategy.figures import figures
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import carried, direction, flags_of, numbers_of, prices_of, simulate, volatility
+from tapebook.strategy.simulate import (
+    carried,
+    direction,
+    flags_of,
+    numbers_of,
+    prices_of,
+    simulate,
+    volatility,
+)
 from tapebook.strategy.tables import order_frame, trade_frame
 
 

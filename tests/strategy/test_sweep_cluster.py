@@ -86,8 +86,8 @@ def test_a_dask_cluster(tmp_path):
 
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0", protocol="tcp",
-            host="127.0.0.1", local_directory=str(tmp_path),
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
+            protocol="tcp", host="127.0.0.1", local_directory=str(tmp_path),
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip
