@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from tapebook.strategy.crew import Crew
     from tapebook.strategy.grid import Grid
-    from tapebook.strategy.sweep import Plan, Report
+    from tapebook.strategy.sweep import Report
+    from tapebook.strategy.sweep_plan import Plan
     from tapebook.strategy.sweep_rows import Rows
 
 BATCH = 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadParameter, NoData
-from tapebook.strategy.crew import Crew, Job, received
+from tapebook.strategy.crew import Crew, received
 from tapebook.strategy.figures import MARK
-from tapebook.strategy.grid import Grid, Settings, Todo, check, parted, plain
+from tapebook.strategy.grid import Settings, Todo, plain
 from tapebook.strategy.rules import Rules, divided
+from tapebook.strategy.sweep_plan import Plan, planned
 from tapebook.strategy.sweep_rows import Rows
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ CHUNK = 200
 """Combinations that are handed out together."""
 PART = 0.5
 """Seconds that they should take at most: what is under way when a sweep is stopped is lost."""
-SEARCHES = ("grid", "random", "optuna")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -103,10 +103,15 @@ class Sweep:
     def best(self, metric: str | None = None) -> Settings:
         """Return the settings with the highest mean of `metric` over the symbols; luck is not taken out."""
         metric = metric or self.metric
-        ranked = self.ranked(metric)
-        if ranked.empty or ranked[metric].isna().all():
+        self._expect_figure(metric)
+        each = len(self.bars.symbols) if self.alone else 1
+        block = self.table[metric].to_numpy(dtype=float).reshape(-1, each)  # rows of a combination together
+        known = np.isfinite(block).sum(axis=1)
+        if not known.any():
             raise NoData(f"no combination has a {metric}: none of them traded")
-        return {name: plain(ranked[name].iloc[0]) for name in self.varied}
+        with np.errstate(invalid="ignore"):
+            means = np.where(known > 0, np.nansum(block, axis=1) / np.maximum(known, 1), -np.inf)
+        return self.settings_at(int(np.argmax(means)) * each)
 
     def settings_at(self, row: int) -> Settings:
         """Return the settings that varied, of one row of the table."""
@@ -115,14 +120,17 @@ class Sweep:
     def ranked(self, metric: str | None = None) -> pd.DataFrame:
         """Return the combinations by `metric`, highest first; symbols that were alone are averaged."""
         metric = metric or self.metric
-        if metric not in self.table or metric in (*self.varied, "symbol"):
-            figures = [str(name) for name in self.table if name not in (*self.varied, "symbol")]
-            raise BadParameter("metric", metric, "one of " + ", ".join(figures))
+        self._expect_figure(metric)
         table = self.table.drop(columns="symbol") if self.alone else self.table
         grouped = table.groupby(list(self.varied), sort=False, dropna=False).mean().reset_index()
         return grouped.sort_values(metric, ascending=False, kind="stable", na_position="last").reset_index(
             drop=True
         )
+
+    def _expect_figure(self, metric: str) -> None:
+        if metric not in self.table or metric in (*self.varied, "symbol"):
+            figures = [str(name) for name in self.table if name not in (*self.varied, "symbol")]
+            raise BadParameter("metric", metric, "one of " + ", ".join(figures))
 
     def backtest(self, settings: Mapping[str, Any] | None = None, *, metric: str | None = None) -> Backtest:
         """Run one combination as a full backtest; the best by `metric` unless settings are given."""
@@ -300,76 +308,7 @@ def estimate(
     return found
 
 
-# ---- what is tried
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep is going to do: the work, the combinations, and how they are chosen."""
-
-    job: Job
-    grid: Grid
-    search: str
-    trials: int | None
-    metric: str
-    seed: int
-
-    @cached_property
-    def places(self) -> Sequence[int]:
-        """Places of the grid that are tried, ascending; all that may be tried in a guided search."""
-        if self.search == "random" and self.trials is not None:
-            return self.grid.drawn(self.trials, self.seed)
-        return self.grid.places
-
-    @property
-    def asked(self) -> int:
-        """How many combinations are tried, if all goes well."""
-        if self.search != "optuna" or self.trials is None:
-            return len(self.places)
-        return min(self.trials, len(self.places)) if self.grid.counted else self.trials
-
-
-def planned(
-    strategy: Strategy,
-    bars: Bars,
-    settings: Mapping[str, Any],
-    *,
-    rules: Rules | None,
-    where: Callable[..., bool] | None,
-    search: str,
-    trials: int | None,
-    metric: str,
-    seed: int,
-    alone: bool | None,
-) -> Plan:
-    """Check all that a sweep is given, as `sweep` says it."""
-    rules = rules or Rules()
-    values, fixed = parted(strategy, settings)
-    check(strategy, rules, values, fixed)
-    _check_search(search, trials, metric)
-    if not len(bars) or not bars.symbols:
-        raise NoData("there are no bars to trade: widen start and end, or name other symbols")
-    if alone is None:
-        alone = not rules.shared_cash or len(bars.symbols) == 1
-    grid = Grid(values, where)
-    job = Job(strategy, bars, rules, fixed, alone)
-    plan = Plan(job, grid, search, trials, metric, seed)
-    if not plan.asked:
-        raise BadParameter("where", where, "a condition that at least one combination meets")
-    return plan
-
-
-def _check_search(search: str, trials: int | None, metric: str) -> None:
-    from tapebook.strategy.sweep_work import names
-
-    if search not in SEARCHES:
-        raise BadParameter("search", search, "one of " + ", ".join(SEARCHES))
-    if search == "grid" and trials is not None:
-        raise BadParameter("trials", trials, "nothing: a grid tries all; give search='random' or 'optuna'")
-    if search != "grid" and (trials is None or trials < 1):
-        raise BadParameter("trials", trials, f"how many combinations to try, since search is {search!r}")
-    if metric not in names():
-        raise BadParameter("metric", metric, "one of " + ", ".join(names()))
+# ---- what was done before
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tapebook.strategy.memory import Memory
 if TYPE_CHECKING:
     from tapebook.strategy.crew import Crew
     from tapebook.strategy.grid import Settings
-    from tapebook.strategy.sweep import Plan
+    from tapebook.strategy.sweep_plan import Plan
 
     Answers = dict[int, tuple[Settings, np.ndarray | None]]
 

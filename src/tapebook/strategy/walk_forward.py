@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tapebook.progress import Report
     from tapebook.strategy.backtest import Backtest
     from tapebook.strategy.declare import Strategy
-    from tapebook.strategy.sweep import Plan
+    from tapebook.strategy.sweep_plan import Plan
 
 Scheme = Literal["rolling", "expanding", "combinatorial"]
 SCHEMES = ("rolling", "expanding", "combinatorial")
@@ -190,7 +190,7 @@ def walk_forward(
     BadParameter, UnknownName, NoData
         Before anything runs.
     """
-    from tapebook.strategy.sweep import planned
+    from tapebook.strategy.sweep_plan import planned
 
     begun = time.perf_counter()
     if scheme not in SCHEMES:
