@@ -35,7 +35,7 @@ from tapebook.strategy.verdict import NO_EVIDENCE, WEAK, WORTH
 
 SIZES = (250, 500, 1250, 2520, 5000)
 PROCESSES = ("iid normal", "Student-t(4)", "AR(1) 0.3")
-MARKETS, DRAWS, YEAR, EACH = 1000, 400, 252.0, 10
+MARKETS, DRAWS, YEAR, EACH = 800, 400, 252.0, 10
 """Markets a cell, draws of a bootstrap, bars a year, bars a trade."""
 BAR, TRADE = (0.0006, 0.01), (0.005, 0.03)
 """Mean and deviation of a bar's return (a Sharpe ratio of 0.95 a year) and of a trade's."""
