@@ -54,17 +54,14 @@ def same_orders(ours, pf):
 def from_signals(bars, signals, rules, **more):
     kinds = {"percent": "percent", "value": "value", "units": "amount"}
     short = signals.short_entries
-    sides = (
-        {}
-        if short is None
-        else {"short_entries": shifted(short), "short_exits": shifted(signals.short_exits)}
-    )
+    sides = {} if short is None else {"short_entries": short, "short_exits": signals.short_exits}
+    later = (lambda frame: frame) if rules.same_close else shifted
     return vbt.Portfolio.from_signals(
         bars.close,
-        shifted(signals.entries),
-        shifted(signals.exits),
-        **sides,
-        price=bars.open,
+        later(signals.entries),
+        later(signals.exits),
+        **{name: later(frame) for name, frame in sides.items()},
+        price=bars.close if rules.same_close else bars.open,
         open=bars.open,
         high=bars.high,
         low=bars.low,
@@ -99,14 +96,58 @@ def test_long_signals(size, costs):
     check_long(1, **size, **costs, fixed_fee=2.0 if costs["fees"] else 0.0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(80))
-def test_long_signals_more(seed):
+def anything(seed):
+    """Draw from every option on which both mean the same: sides, sizes, whole lots, costs, execution."""
     rng = np.random.default_rng(seed)
-    size = SIZES[seed % len(SIZES)]
-    check_long(
-        seed, **size, fees=rng.uniform(0, 0.01), slippage=rng.uniform(0, 0.01), fixed_fee=rng.uniform(0, 9)
-    )
+    side = ("long", "short", "both")[seed % 3]
+    sizes = SIZES if side == "long" else SIZES[2:]  # there percent has no short side to turn from
+    options = dict(sizes[rng.integers(len(sizes))])
+    options |= {
+        "fees": rng.uniform(0, 0.01),
+        "slippage": rng.uniform(0, 0.01),
+        "fixed_fee": rng.uniform(0, 9),
+    }
+    options |= {} if rng.random() < 0.7 else {"fees": 0.0, "slippage": 0.0}
+    if side == "both" or rng.random() < 0.3:
+        options["fixed_fee"] = 0.0  # a reversal pays it once there, twice here
+    if rng.random() < 0.3:
+        options |= {"fractional": False, "lot": float(rng.choice([1.0, 0.5, 10.0]))}
+    options |= {"execution": "same_close"} if rng.random() < 0.3 else {}
+    cash = rng.choice([10_000.0, 100_000.0]) if side == "long" else 1e6  # shorts are not borrowed for here
+    return rng, side, Rules(shared_cash=False, cash=float(cash), **options)
+
+
+def check_anything(seed):
+    rng, side, rules = anything(seed)
+    bars, often = market(rng), rng.uniform(0.02, 0.2)
+    frames = [chance(bars, rng, often) for _ in range(4)]
+    more = {} if rules.fractional else {"size_granularity": rules.lot}
+    if side == "both":
+        signals = theirs = Signals(*frames)
+    else:
+        signals = theirs = Signals(*frames[:2])
+        if side == "short":
+            rules, more = rules.changed(direction="short"), more | {"direction": "shortonly"}
+            theirs = Signals(frames[1], frames[0])  # ours sells short where the strategy gets out
+    ours = simulate(bars, signals, rules)
+    pf = from_signals(bars, theirs, rules, **more)
+    assert len(ours.orders)
+    same_orders(ours, pf)
+    np.testing.assert_allclose(ours.equity, pf.value(), rtol=1e-9)
+    np.testing.assert_allclose(ours.equity[-1] / rules.cash - 1.0, pf.total_return(), atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_options(seed):
+    """Each seed is 25 markets: 300 cases."""
+    check_anything(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 190))
+def test_any_options_more(seed):
+    """2,250 cases."""
+    check_anything(seed)
 
 
 @pytest.mark.parametrize("costs", COSTS, ids=["free", "costs"])
