@@ -10,7 +10,10 @@ from tempfile import mkdtemp
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
+settings.register_profile("tapebook", deadline=None)  # how long a case takes is for benchmarks to say
+settings.load_profile("tapebook")
 NOTHING_SKIPPED = "TAPEBOOK_NOTHING_SKIPPED"
 
 

@@ -38,12 +38,15 @@ def slow(found, bars, rules, params, alone):
     return np.array([bt.returns.to_numpy() for bt in own])
 
 
-@pytest.mark.parametrize("alone", [True, False])
+# cross_momentum ranks symbols against each other: alone it is another strategy
+ALL = [
+    (name, alone) for name in NAMES for alone in (True, False) if (name, alone) != ("cross_momentum", True)
+]
+
+
 @pytest.mark.parametrize("rules", [Rules(), Rules(fees=0.0, execution="same_close", direction="both")])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "alone"), ALL)
 def test_they_are_those_of_a_backtest(bars, name, rules, alone):
-    if alone and name == "cross_momentum":
-        pytest.skip("ranks symbols against each other: alone it is another strategy")
     found = registry.get(name)
     answer = returns_of(found, bars, rules, {}, alone=alone)
     assert answer.shape == (len(bars.symbols) if alone else 1, len(bars))

@@ -1,5 +1,8 @@
 """What was tried: sketches of returns, groups of like trials, the verdict, the tear sheet that says it."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,7 @@ from tapebook.strategy.backtest import run_backtest
 from tapebook.strategy.luck import luck
 from tapebook.strategy.overfit import expected_maximum, superior_ability
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sketch import Sketch, correlations, pooled, sketch
+from tapebook.strategy.sketch import Sketch, correlations, pooled, residuals, sketch
 from tapebook.strategy.trials import Tried, effective, entry_of_backtest
 
 DAYS = pd.bdate_range("2001-01-01", periods=2_000, tz="UTC")
@@ -62,6 +65,7 @@ def test_a_loss_of_all_stays_finite():
     assert sketch(np.array([0.1, -1.0, np.nan]), DAYS[:3]).values.tolist()[0][1] == -7.0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 900), st.integers(0, 900))
 def test_packing_keeps_three_digits_and_place(K, T, start):
     made = sketch(noise(K, T), DAYS[start : start + T])
@@ -127,6 +131,30 @@ def test_what_a_sample_missed_is_scaled_up_as_far_as_it_grows():
     grouped = np.repeat(noise(5), 20, axis=0) + 0.02 * noise(100, seed=1)
     assert effective(as_sketch(grouped), 5_000).count < 12
     assert effective(as_sketch(grouped), 5_000).groups == 5
+
+
+def test_what_a_benchmark_explains_is_taken_away():
+    market, own = noise(1)[0], noise(3, seed=1)
+    trials = np.vstack([0.5 * market + own[0], 2.0 * market + own[1], own[2]])
+    sample, benchmark = as_sketch(trials), as_sketch(market[None, :])
+    rest = residuals(sample, benchmark)
+    weekly = np.array([np.polyfit(benchmark.values[0], row, 1)[0] for row in sample.values])
+    np.testing.assert_allclose(rest.values, sample.values - weekly[:, None] * benchmark.values, atol=1e-12)
+    assert np.abs(correlations(np.vstack([rest.values, benchmark.values]))[-1, :-1]).max() < 1e-9
+    later = sketch(market[1_000:], DAYS[1_000:])
+    assert np.isnan(residuals(sample, later).values[:, : later.first - sample.first]).all()
+    assert residuals(sample, sketch(market[:20], DAYS[:20])) is None, "by the day, not by the week"
+
+
+def test_trials_that_share_only_the_market_count_as_many_without_it():
+    """Long or flat by a coin: alike by the market they hold, independent in when they hold it."""
+    rng, bars = np.random.default_rng(0), market(0.0004)
+    coins = (rng.random((60, len(bars))) < 0.5) * bars.close["A"].pct_change().fillna(0.0).to_numpy()
+    bt = backtest(bars)
+    said = replace(bt, tried=Tried(1_000, sketch(coins, bt.returns.index))).luck()
+    assert said["independent_trials"].value < 400
+    among = re.search(r"among ([\d,]+) independent", said["deflated_alpha"].convention)
+    assert int(among[1].replace(",", "")) > 1.8 * said["independent_trials"].value
 
 
 def test_opposites_are_two_and_what_never_moves_is_none():
@@ -196,8 +224,6 @@ def test_an_edge_is_worth_a_forward_test():
     assert luck(bt, trials=100).verdict == "worth a forward test", luck(bt, trials=100)
     assert luck(bt, trials=10**12).verdict != "worth a forward test"
     tried = Tried(1_000, as_sketch(noise(100)), 7, "own strategies on A")
-    from dataclasses import replace
-
     said = replace(bt, tried=tried).luck()
     assert said["trials"].value == 1_000
     assert said["independent_trials"].value > 500

@@ -17,8 +17,8 @@ from tapebook.errors import BadParameter
 from tapebook.strategy import metrics as m
 from tapebook.strategy import overfit
 from tapebook.strategy.metrics import Metric, Metrics
-from tapebook.strategy.sketch import Sketch
-from tapebook.strategy.trials import Tried, own_sketch, with_own
+from tapebook.strategy.sketch import Sketch, residuals
+from tapebook.strategy.trials import Tried, effective, own_sketch, with_own
 from tapebook.strategy.verdict import counted, judge
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def luck(bt: Backtest, *, trials: int | None = None) -> Luck:
         "independent_trials": Metric(round(N, 1), "count", _independent(tried, trials is not None)),
         **_alone(track),
         **_among(track, N, tried.raw),
-        "deflated_alpha": _alpha(bt, N),
+        "deflated_alpha": _alpha(bt, N if trials is not None else _of_alpha(bt, tried)),
         **_compared(bt, bt.tried.sample if bt.tried and trials is None else None),
     }
     verdict, reasons = judge(bt, Metrics(found), tried)
@@ -179,6 +179,14 @@ def _haircut(track: _Record, N: float) -> Metric:
     return Metric(left, "ratio", f"{said}, p-value {p:.3f} (Harvey & Liu 2015)")
 
 
+def _of_alpha(bt: Backtest, tried: Tried) -> float:
+    """Independent trials by what the benchmark does not explain: without it they are less alike."""
+    if bt.benchmark is None or tried.sample is None:
+        return tried.effective.count
+    rest = residuals(tried.sample, own_sketch(bt.benchmark.pct_change(fill_method=None)))
+    return tried.effective.count if rest is None else max(effective(rest, tried.raw).count, 1.0)
+
+
 def _alpha(bt: Backtest, N: float) -> Metric:
     """The same question of what the benchmark does not explain: returns less beta times its returns."""
     if bt.benchmark is None:
@@ -195,7 +203,8 @@ def _alpha(bt: Backtest, N: float) -> Metric:
         return Metric(np.nan, "share", f"none: it is its benchmark, {beta:.2f} times")
     track = _Record.of(rest, bt.periods_per_year)
     ratio = f"appraisal ratio {track.annual:.2f} a year (Treynor & Black 1973), beta {beta:.2f}"
-    said = f"the same of what {bt.benchmark.name} does not explain: {ratio}"
+    said = f"the same of what {bt.benchmark.name} does not explain, among {counted(N, 'independent trial')}: "
+    said += ratio
     return Metric(track.beats(N), "share", said)
 
 

@@ -83,6 +83,28 @@ def pooled(sketches: Sequence[Sketch]) -> Sketch:
     return Sketch(sketches[0].unit, first, values)
 
 
+def residuals(sample: Sketch, benchmark: Sketch) -> Sketch | None:
+    """What is left of each trial where its beta times the benchmark (one row) is taken away.
+
+    Only where both are known; None if the benchmark is kept by another unit, or nowhere beside a trial.
+    """
+    if sample.unit != benchmark.unit:
+        return None
+    line = np.full(sample.values.shape[1], np.nan)
+    at, width = benchmark.first - sample.first, benchmark.values.shape[1]
+    into = slice(max(at, 0), min(at + width, len(line)))
+    if into.start >= into.stop:
+        return None
+    line[into] = benchmark.values[0, into.start - at : into.stop - at]
+    known = ~np.isnan(sample.values) & ~np.isnan(line)
+    x, b = np.where(known, sample.values, 0.0), np.where(known, line, 0.0)
+    n = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    centred = np.where(known, b - b.sum(axis=1, keepdims=True) / n, 0.0)
+    varied = np.maximum((centred**2).sum(axis=1, keepdims=True), 1e-30)
+    beta = (centred * x).sum(axis=1, keepdims=True) / varied
+    return Sketch(sample.unit, sample.first, np.where(known, x - beta * b, np.nan))
+
+
 def correlations(values: np.ndarray, least: int = 26) -> np.ndarray:
     """Pairwise correlation over shared buckets, (K, K); 0 where fewer than `least` are shared."""
     known = ~np.isnan(values)
