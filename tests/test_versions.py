@@ -345,3 +345,29 @@ def test_a_report_takes_a_version_and_then_names_it(sample_desk):
     assert sample_desk.version("trend@1").results()["strategy"].tolist() == ["trend@1"]
     told = sample_desk.delete_strategy("trend@1").to_dict("records")[0]
     assert f"run {run.id}" in told["named_by"]
+
+
+def test_a_versions_own_rules_are_traded_unless_others_are_said(sample_desk, sample_home):
+    bars = sample_desk.bars("AAPL")
+    sample_desk.save_strategy("sma_cross", name="careful", rules={"stop_loss": 0.1, "fees": 0.002}, bars=bars)
+    own = sample_desk.backtest("careful@1", bars, save=False)
+    assert (own.rules.stop_loss, own.rules.fees) == (0.1, 0.002)
+    part = sample_desk.backtest("careful@1", bars, save=False, fees=0.0)
+    assert (part.rules.stop_loss, part.rules.fees) == (0.1, 0.0)
+    other = sample_desk.backtest("careful@1", bars, save=False, rules=Rules())
+    assert other.rules.stop_loss is None
+    assert sample_desk.sweep("careful@1", bars, fast=[5, 10]).rules.stop_loss == 0.1
+    assert sample_desk.freeze("careful@1", None, "AAPL").content["rules"]["stop_loss"] == 0.1
+    asked = [
+        "--home",
+        str(sample_home),
+        "backtest",
+        "careful@1",
+        "AAPL",
+        "--fees",
+        "0.003",
+        "--no-save",
+        "--json",
+    ]
+    said = json.loads(CliRunner().invoke(main, asked).stdout)["rules"]
+    assert (said["stop_loss"], said["fees"]) == (0.1, 0.003)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tapebook.cli.output import adjusted, as_json, dump, open_desk, show
-from tapebook.cli.strategy import on_bars, parted
+from tapebook.cli.strategy import on_bars, parted, ruled_by
 
 
 @on_bars
@@ -36,7 +36,7 @@ def freeze(
     \b
     tapebook freeze sma_cross AAPL --fast 10 --slow 50
     """
-    from tapebook.strategy.rules import Rules, divided
+    from tapebook.strategy.rules import divided
 
     if end or asof:
         raise click.UsageError("a freeze reads what there is now: say --until DAY to freeze as if earlier")
@@ -44,7 +44,7 @@ def freeze(
     with open_desk() as desk:
         found = desk.strategy(name)
         said, ruled = divided(found.name, found.parameters, said)
-        params, rules = found.parse(said), Rules.parse(ruled)
+        params, rules = found.parse(said), ruled_by(found, ruled)
         made = desk.freeze(
             name,
             params,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -97,6 +97,14 @@ def parted(words: tuple[str, ...]) -> tuple[str | None, dict[str, str]]:
     return ",".join(words[:first]) or None, options_of(words[first:])
 
 
+def ruled_by(found: Any, words: Mapping[str, str]) -> Any:
+    """A strategy's own rules, or the usual ones, with what is said on the command line."""
+    from tapebook.strategy import Rules
+
+    said = Rules.parse(words)
+    return (found.rules or Rules()).changed(**{name: getattr(said, name) for name in words})
+
+
 @on_bars
 @adjusted
 @click.option("--benchmark", help="A symbol to compare with [default: buy and hold of the same bars].")
@@ -122,14 +130,13 @@ def backtest(
     tapebook backtest sma_cross AAPL --fast 10 --slow 50
     tapebook backtest donchian_breakout AAPL,MSFT --direction both --stop-loss 0.1 --json
     """
-    from tapebook.strategy import Rules
     from tapebook.strategy.rules import divided
 
     symbols, said = parted(words)
     with open_desk() as desk:
         found = desk.strategy(name)
         said, ruled = divided(found.name, found.parameters, said)
-        params, rules = found.parse(said), Rules.parse(ruled)
+        params, rules = found.parse(said), ruled_by(found, ruled)
         bars = desk.bars(symbols, **span)
         result = desk.backtest(
             found, bars, rules=rules, benchmark=benchmark, note=note, save=not no_save, **params

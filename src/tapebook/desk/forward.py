@@ -67,7 +67,7 @@ class ForwardRoom(VersionRoom):
 
         found = self.strategy(strategy)
         own, ruled = divided(found.name, found.parameters, {**(params or {}), **settings})
-        chosen, rules = found.check(own), replace(rules or Rules(), **ruled)
+        chosen, rules = found.check(own), replace(rules or found.rules or Rules(), **ruled)
         bars = self.bars(universe, start=start, end=until, freq=freq, adjust=adjust)
         raw = self.bars(list(bars.symbols), start=start, end=until, freq=freq, adjust=False)
         backdated = until is not None and self._has_later(bars)

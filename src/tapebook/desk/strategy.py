@@ -54,6 +54,7 @@ class StrategyRoom(TrialRoom):
             What to trade. Symbols are read from the lake, adjusted for splits.
         rules : Rules, optional
             Cash, costs, sizing, stops and execution; single fields can be given among `settings`.
+            A saved version's own by default.
         benchmark : str or Series, optional
             A symbol of the lake, or closes. Equal-weight buy and hold of the same bars by default.
         save : bool
@@ -73,7 +74,7 @@ class StrategyRoom(TrialRoom):
 
         found = self.strategy(strategy)
         params, ruled = divided(found.name, found.parameters, settings)
-        params, rules = found.check(params), replace(rules or Rules(), **ruled)
+        params, rules = found.check(params), replace(rules or found.rules or Rules(), **ruled)
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         result = run_backtest(
             found, panel, params=params, rules=rules, benchmark=self._benchmark(benchmark, panel)

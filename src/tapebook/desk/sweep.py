@@ -89,7 +89,7 @@ class SweepRoom(StrategyRoom):
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         found = self.strategy(strategy)
         options: dict[str, Any] = {
-            "rules": rules,
+            "rules": rules or found.rules,
             "where": condition(where) if isinstance(where, str) else where,
             "search": search,
             "trials": trials,

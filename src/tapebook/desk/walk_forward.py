@@ -68,8 +68,8 @@ class WalkForwardRoom(StrategyRoom):
         panel, found = bars if isinstance(bars, Bars) else self.bars(bars), self.strategy(strategy)
         with progress(f"walking forward with {found.name}") as report:
             walk = walk_forward(
-                found, panel, settings, rules=rules, scheme=scheme, train=train, test=test, groups=groups,
-                tests=tests, purge=purge, embargo=embargo, metric=metric,
+                found, panel, settings, rules=rules or found.rules, scheme=scheme, train=train, test=test,
+                groups=groups, tests=tests, purge=purge, embargo=embargo, metric=metric,
                 where=condition(where) if isinstance(where, str) else where, alone=alone, seed=seed,
                 executor=executor, progress=report,
             )  # fmt: skip

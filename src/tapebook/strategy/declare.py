@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tapebook.data.panel import Bars
+    from tapebook.strategy.rules import Rules
     from tapebook.strategy.signals import Signals
 
 __all__ = ["TAKEN", "Choices", "Parameter", "Range", "Strategy", "strategy"]
@@ -26,8 +27,11 @@ class Strategy:
 
     Call it with bars and parameters: it returns `Signals`, or target weights as a frame (T, N).
     `name`, `family` ("trend", "reversion", …), `description` (the docstring's first line), `doc`,
-    `parameters` by name, `source_hash` (names this exact code) and the `function` itself.
+    `parameters` by name, `source_hash` (names this exact code) and the `function` itself. `rules`: how a
+    saved version was meant to be traded, where nothing else is said.
     """
+
+    rules: Rules | None = None
 
     def __init__(
         self, function: Callable[..., Any], *, name: str | None = None, family: str | None = None

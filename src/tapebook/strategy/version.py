@@ -63,14 +63,14 @@ class Version:
         return self.source.partition("\n")[2]
 
     def strategy(self) -> Strategy:
-        """Make the strategy again; its parameters' defaults are this version's.
+        """Make the strategy again; its parameters' defaults and its rules are this version's.
 
         Raises
         ------
         BadInput
             If it cannot be run here any more.
         """
-        return _revived(self.source, self.id, tuple(self.parameters.items()))
+        return _revived(self.source, self.id, tuple(self.parameters.items()), self.rules)
 
     def results(self) -> pd.DataFrame:
         """List stored backtests of this very code, newest first; `params` tells the settings apart."""
@@ -155,13 +155,13 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _revived(source: str, id: str, defaults: tuple[tuple[str, Any], ...]) -> Strategy:
+def _revived(source: str, id: str, defaults: tuple[tuple[str, Any], ...], rules: Rules | None) -> Strategy:
     """The same object for the same version: what is compiled once stays compiled."""
     from tapebook.strategy.compiled import Compiled
     from tapebook.strategy.keep import revive
 
     made = copy(revive(source))  # versions with the same code share a module: none may rename the other
-    made.name = id
+    made.name, made.rules = id, rules
     stored = dict(defaults)
     made.parameters = {
         n: replace(p, default=p.check(stored[n])) if n in stored else p for n, p in made.parameters.items()
