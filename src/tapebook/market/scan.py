@@ -57,7 +57,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Idea:
-    """A finding as a strategy: `desk.backtest(idea)`. A strategy of the library, its parameters, its symbols."""
+    """A finding as a strategy of the library, for `desk.backtest(idea)`."""
 
     strategy: str
     params: Mapping[str, Any]
@@ -99,7 +99,8 @@ class Scan:
             f"{held:,} of {asked:,} questions hold at a false-discovery rate of {level}"
             if held
             else (
-                f"nothing holds: {asked:,} questions were asked, and none stands out after correction at {level}"
+                f"nothing holds: {asked:,} questions were asked, and none stands out after correction at "
+                f"{level}"
             )
         )
         return f"{what}. {self.coverage}; {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}."
@@ -116,7 +117,8 @@ class Scan:
         """Return one row of the findings by its label."""
         if finding not in self.findings.index:
             raise UnknownName("finding", str(finding), map(str, self.findings.index[:20]))
-        return self.findings.loc[finding]
+        found: pd.Series = self.findings.loc[finding]  # type: ignore[assignment]
+        return found
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.summary}"
@@ -164,7 +166,7 @@ def covered(
     coverage = Coverage(len(bars.symbols), len(kept), len(bars) * len(bars.symbols), count, excluded)
     if len(kept) < at_least:
         raise NoData(
-            f"at least {at_least} symbol{'s' * (at_least > 1)} with {min_bars} bars or more needed: {coverage}"
+            f"needs at least {at_least} symbol{'s' * (at_least > 1)} of {min_bars} bars or more: {coverage}"
         )
     if coverage.share < min_coverage:
         raise NoData(
