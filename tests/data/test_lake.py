@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from contracts import lake_processes as processes
 from contracts.stores import LakeContract
 from tapebook.config import Config
+from tapebook.data import ask
 from tapebook.data.lake import Lake
 from tapebook.errors import ConfigError
 
@@ -47,3 +49,34 @@ def test_a_moved_desk_opens(tmp_path):
     (tmp_path / "here").rename(tmp_path / "there")
     with Lake.open(Config.load(tmp_path / "there")) as lake:
         assert len(lake.bars("A")) == 10
+
+
+def test_an_answer_that_a_second_deletion_overtook_is_asked_again(tmp_path, monkeypatch):
+    """DuckLake writes the deletions of two writes into one file; SQLite's tables are read one by one."""
+    config = Config.load(tmp_path)
+    with Lake.open(config) as lake, Lake.open(config) as reader:
+
+        def write(writer, number):
+            frames = processes.batch(writer, number)
+            lake.write(frames[0], actions=frames[1], quality=frames[2])
+
+        write(0, 0)
+        write(1, 0)
+        lake.compact()
+        write(1, 1)
+        asked, run = [], ask._run
+
+        def overtaken(cursor, query, parameters):
+            asked.append(query)
+            if len(asked) > 1:
+                return run(cursor, query, parameters)
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            cursor.execute(
+                "SELECT count(*) FROM lake.bars"
+            ).fetchone()  # what the catalogue says is held from here
+            write(0, 1)
+            return ask._plain(cursor.execute(query).to_arrow_table())
+
+        monkeypatch.setattr(ask, "_run", overtaken)
+        assert processes.whole_batches(reader) == {"w0": 2, "w1": 2}
+        assert len(asked) == 2

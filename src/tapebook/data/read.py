@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store, among
+from tapebook.data.store import NAME, Store, among, newest
 from tapebook.data.when import When, first_moment, last_moment
-from tapebook.errors import NoData, UnknownName
+from tapebook.errors import NoData, TapebookError, UnknownName
 from tapebook.schema import FIELDS, Frequency
 
 if TYPE_CHECKING:
@@ -58,10 +58,7 @@ def in_pandas(table: pa.Table) -> pd.DataFrame:
 
 
 def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
-    """Answer `question` at one snapshot; ask again if a compaction came between.
-
-    A question about several tables asks the catalogue several times, so the snapshot is looked for
-    once more afterwards: if it is still there, so was all of it while the question was answered.
+    """Answer `question` at one snapshot; ask again if the files behind it were tidied up meanwhile.
 
     Raises
     ------
@@ -70,18 +67,39 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
     """
     import duckdb
 
-    for attempt in range(TRIES):
+    for _ in range(TRIES):
         try:
             with closing(store.reading()) as cursor:
+                begun = newest(cursor)
                 view = View(cursor, resolve(cursor, asof))
                 answer = question(view)
-            with closing(store.reading()) as cursor:
-                cursor.execute(f"FROM {View(cursor, view.snapshot).table('instruments')} LIMIT 0")
-            return answer
+            if _undisturbed(store, view.snapshot, begun):
+                return answer
         except duckdb.Error as error:
-            if attempt == TRIES - 1 or not moved(error):
+            if not moved(error):
                 raise
-    raise AssertionError  # the last attempt returns or raises
+    raise TapebookError(
+        f"the lake was tidied up during each of {TRIES} attempts to read it: wait for the compaction to end"
+    )
+
+
+def _undisturbed(store: Store, snapshot: int, begun: int) -> bool:
+    """Whether all that the catalogue said of `snapshot` since `begun` was newest belongs together.
+
+    It is asked several times for one answer, and DuckDB reads a table of a SQLite catalogue through a
+    connection of its own: beside the old list of files stands the new list of deletions. That matters
+    where rows of the catalogue go away: when a snapshot is dropped, when files are merged, and when a
+    second deletion in a file is written together with the first.
+    """
+    query = (
+        f"SELECT EXISTS (FROM {store.metadata}.ducklake_snapshot WHERE snapshot_id = {snapshot}) "
+        f"AND NOT EXISTS (FROM {store.metadata}.ducklake_delete_file WHERE partial_max > {begun}) "
+        f"AND NOT EXISTS (FROM {store.metadata}.ducklake_snapshot_changes WHERE snapshot_id > {begun} "
+        "AND (changes_made LIKE '%merge_adjacent%' OR changes_made LIKE '%rewrite_delete%'))"
+    )
+    with closing(store.reading()) as cursor:
+        row = cursor.execute(query).fetchone()
+    return row is not None and bool(row[0])
 
 
 def moved(error: Exception) -> bool:
