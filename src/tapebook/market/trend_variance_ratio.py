@@ -1,0 +1,66 @@
+"""Variance ratios: whether returns over several bars vary as a random walk's would."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from tapebook.market.trend_series import Series
+
+LAGS = (2, 5, 10, 20)
+"""Bars over which returns are summed, by convention."""
+
+
+def variance_ratio(moved: np.ndarray, known: np.ndarray, q: int) -> tuple[float, float, float]:
+    """Variance ratio VR(q), its standard error and z, robust to heteroskedasticity.
+
+    Lo & MacKinlay (1988), RFS 1(1), overlapping and unbiased, equations 12–14 and 18–20. `moved` (T,) are
+    log returns with 0 where `known` (T,) is False; only sums of q known returns count. VR is 1 for a random
+    walk, above it for trending and below for reverting returns.
+    """
+    n = int(known.sum())
+    centred = np.where(known, moved - moved[known].mean(), 0.0)
+    squares = centred**2
+    one = float(squares.sum() / (n - 1))
+    total = np.concatenate([[0.0], np.cumsum(centred)])
+    count = np.concatenate([[0], np.cumsum(known)])
+    whole = count[q:] - count[:-q] == q
+    sums = (total[q:] - total[:-q])[whole]
+    ratio = float((sums**2).sum() / (len(sums) * q * (1.0 - q / n)) / one)
+    denominator = float(squares.sum()) ** 2
+    theta = sum(
+        (2.0 * (1.0 - k / q)) ** 2 * float((squares[k:] * squares[:-k]).sum()) / denominator
+        for k in range(1, q)
+    )
+    error = float(np.sqrt(theta))
+    return ratio, error, (ratio - 1.0) / error
+
+
+def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.DataFrame:
+    """One row a symbol and lag with at least 10 times the lag of returns: VR − 1, its interval and p."""
+    from scipy.stats import norm
+
+    rows = []
+    for series in every:
+        moved, known = _laid_out(series)
+        for q in lags:
+            if len(series.moved) < 10 * q:
+                continue
+            ratio, error, z = variance_ratio(moved, known, q)
+            rows.append((series.symbol, q, ratio - 1.0, error, z, len(series.moved)))
+    table = pd.DataFrame(rows, columns=["symbol", "horizon", "effect", "error", "statistic", "n"])
+    return table.assign(
+        question="variance ratio",
+        low=table["effect"] - 1.96 * table["error"],
+        high=table["effect"] + 1.96 * table["error"],
+        unit="ratio less 1",
+        p=2.0 * norm.sf(table["statistic"].abs().to_numpy(dtype=float)),
+    ).drop(columns="error")
+
+
+def _laid_out(series: Series) -> tuple[np.ndarray, np.ndarray]:
+    first, last = series.moved_rows[0], series.moved_rows[-1]
+    moved, known = np.zeros(last - first + 1), np.zeros(last - first + 1, dtype=bool)
+    moved[series.moved_rows - first] = series.moved
+    known[series.moved_rows - first] = True
+    return moved, known

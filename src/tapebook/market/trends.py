@@ -1,0 +1,140 @@
+"""Trends: what direction every symbol has, how sure that is, and in which state it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from tapebook.data.when import When
+from tapebook.errors import BadParameter
+from tapebook.market.multiple import Correction
+from tapebook.market.scan import COLUMNS, LEVEL, MIN_COVERAGE, Idea, Scan, covered, judged, known_by
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from tapebook.data.panel import Bars
+
+ORDER = ("question", "symbol", "horizon", *COLUMNS, "statistic")
+LEAST = 30
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trends(Scan):
+    """Questions about direction, one row each, and the state of every symbol at its last bar.
+
+    `findings["question"]` is "trend" (is the slope steeper than a random walk's?), "variance ratio" (do
+    returns go on or come back?), "Hurst" (over hundreds of bars?), "unit root" (does the price come back to
+    a level?), "change in mean" or "change in volatility" (of returns, at any bar). `horizon` is in bars: the longest look-back of
+    a trend, the bars summed in a variance ratio, 0 for what has none; `statistic` the test's own.
+
+    Attributes
+    ----------
+    board : frame
+        One row a symbol: its state now, in words and figures, for `board_figure`.
+    states : frame
+        One row a symbol and horizon: momentum and rank, side of the moving average and bars since the cross.
+    breaks : frame
+        One row a change point, stamped by the bar at which it could be `known`.
+    unit_roots : frame
+        ADF and KPSS side by side.
+    volatility, volatility_share : frame (T, N)
+        Annualised volatility of 20 bars, and the share of its own past at or below it; row t knows t.
+    closes : frame (T, N)
+        What was looked at.
+    """
+
+    kind: ClassVar[str] = "trends"
+    keys: ClassVar[tuple[str, ...]] = ("question", "symbol", "horizon")
+
+    board: pd.DataFrame
+    states: pd.DataFrame
+    breaks: pd.DataFrame
+    unit_roots: pd.DataFrame
+    volatility: pd.DataFrame
+    volatility_share: pd.DataFrame
+    closes: pd.DataFrame
+
+    def figure(self, finding: int = 0) -> go.Figure:
+        """Draw one finding, by its label in the index of `findings`."""
+        from tapebook.market.trend_figures import drawn
+
+        return drawn(self, self.row(finding))
+
+    def board_figure(self, *, rows: int = 60, dark: bool = False) -> go.Figure:
+        """Draw the board: one row a symbol, by momentum over the middle horizon; at most `rows` of them."""
+        from tapebook.market.trend_board import board_figure
+
+        return board_figure(self, rows=rows, dark=dark)
+
+    def idea(self, finding: int = 0) -> Idea:
+        """Turn one finding into a strategy of the library; BadParameter where it says nothing of direction."""
+        from tapebook.market.trend_ideas import idea_of
+
+        return idea_of(self.row(finding))
+
+
+def trends(
+    bars: Bars,
+    *,
+    horizons: Sequence[int] = (20, 60, 250),
+    end: When = None,
+    level: float = LEVEL,
+    correction: Correction = "bh",
+    min_coverage: float = MIN_COVERAGE,
+    seed: int = 0,
+) -> Trends:
+    """Ask every symbol for its trends, its memory, its breaks and its state, as known at `end`.
+
+    Parameters
+    ----------
+    bars : Bars
+        Shape (T, N). Everything is measured at each symbol's own last bar; returns are taken only between
+        two consecutive rows that both have a close.
+    horizons : sequence of int
+        Bars over which trends, moving averages and momentum are looked for, each at least 10.
+    end : date or moment, optional
+        As was known then: bars known later are not seen.
+    level, correction
+        Share of false findings allowed among all questions asked, and how p-values are corrected.
+    min_coverage : float
+        Share of the bars asked for below which NoData is raised. A symbol needs 30 bars; a question that
+        needs more than it has is not asked of it, which `warnings` tells.
+    seed : int
+        Of the simulated null distributions.
+
+    Raises
+    ------
+    BadParameter
+        If a horizon, the level or the correction is not as expected.
+    NoData
+        If no symbol can be judged, or too few bars are left.
+    """
+    from tapebook.market.trend_hurst import hursts
+    from tapebook.market.trend_scanning import scanned
+    from tapebook.market.trend_series import series_of
+    from tapebook.market.trend_unit_roots import unit_root_findings, unit_roots
+    from tapebook.market.trend_variance_ratio import variance_ratios
+
+    spans = _spans(horizons)
+    used, coverage = covered(known_by(bars, end), min_bars=LEAST, min_coverage=min_coverage)
+    every = series_of(used)
+    roots = unit_roots(every)
+    asked = [
+        scanned(every, spans, seed),
+        variance_ratios(every),
+        hursts(every, seed),
+        unit_root_findings(roots),
+    ]
+    findings = judged(pd.concat(asked, ignore_index=True)[list(ORDER[:9])], level, correction)
+    return findings
+
+
+def _spans(horizons: Sequence[int]) -> tuple[int, ...]:
+    spans = tuple(int(h) for h in horizons)
+    if not spans or any(h < 10 or h != given for h, given in zip(spans, horizons, strict=True)):
+        raise BadParameter("horizons", tuple(horizons), "whole numbers of bars, each at least 10")
+    return tuple(sorted(set(spans)))
