@@ -13,7 +13,9 @@ from tapebook.market.trend_series import Series
 SHARE = 0.6
 """The n**0.6 lowest frequencies are used: what happens within a few bars does not count as memory."""
 GRID = np.linspace(-0.49, 0.99, 75)
-SIMULATED = 5_000
+SIMULATED, LEAST = 5_000, 250
+DECAY, CLIP = 0.94, 4.0
+"""Returns are taken in units of their volatility so far (RiskMetrics 1996), at most 4 of them."""
 
 
 def hurst(moved: np.ndarray) -> tuple[float, int]:
@@ -28,23 +30,39 @@ def hurst(moved: np.ndarray) -> tuple[float, int]:
 
 
 def hursts(every: list[Series], seed: int) -> pd.DataFrame:
-    """One row a symbol of 250 returns or more: H − 0.5 with interval and p.
+    """One row a symbol of 250 returns or more: H − 0.5 of returns in units of volatility, interval and p.
+
+    Each return is divided by the exponentially weighted volatility of those before it and clipped at 4:
+    volatility that comes in clusters with fat tails would otherwise pass for memory (measured: 10 % false
+    at the 5 % level for GARCH with t(4) shocks).
 
     The error of the estimate is simulated: at the lowest frequencies the spectrum's ordinates are
     independent and exponential about their mean whatever the returns' distribution, and the estimate's
     error does not depend on H, so the quantiles of simulated ordinates are those of the estimate.
     """
+    from tapebook.market.trend_kernels import past_scaled
+
     rows = []
     for series in every:
-        if len(series.moved) < 250:
+        if len(series.moved) < LEAST:
             continue
-        exponent, m = hurst(series.moved)
+        exponent, m = hurst(past_scaled(series.moved, DECAY, CLIP))
         errors = _errors(m, seed)
         low, high = np.quantile(errors, [0.025, 0.975])
         d = exponent - 0.5
         rows.append((series.symbol, d, d - high, d - low, len(series.moved), _p(errors, d)))
     table = pd.DataFrame(rows, columns=["symbol", "effect", "low", "high", "n", "p"])
     return table.assign(question="Hurst", horizon=0, unit="H less 0.5", statistic=table["effect"] + 0.5)
+
+
+def ordinates(series: Series) -> tuple[np.ndarray, np.ndarray]:
+    """Bars in a cycle and power of the frequencies that the exponent of a symbol is estimated from."""
+    from tapebook.market.trend_kernels import past_scaled
+
+    moved = past_scaled(series.moved, DECAY, CLIP)
+    m = int(len(moved) ** SHARE)
+    power = np.abs(np.fft.rfft(moved - moved.mean())[1 : m + 1]) ** 2
+    return len(moved) / np.arange(1.0, m + 1.0), power
 
 
 def _p(errors: np.ndarray, d: float) -> float:

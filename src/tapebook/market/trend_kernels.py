@@ -63,3 +63,17 @@ def rank_among_past(values, least):
             below += values[s] <= values[t]
         answer[t] = below / t
     return answer
+
+
+@njit(cache=True, nogil=True)
+def past_scaled(moved, decay, clip):
+    """Returns over the exponentially weighted volatility of the returns before them, clipped."""
+    n = len(moved)
+    answer = np.empty(n)
+    first = moved[: min(50, n)] ** 2
+    variance = max(np.mean(np.minimum(first, 25.0 * np.median(first))), 1e-16)
+    for t in range(n):
+        answer[t] = max(-clip, min(clip, moved[t] / np.sqrt(variance)))
+        variance = decay * variance + (1.0 - decay) * min(moved[t] ** 2, clip * clip * variance)
+        variance = max(variance, 1e-16)
+    return answer

@@ -17,7 +17,7 @@ def windows(horizon: int) -> tuple[int, int]:
 
 
 def scanned(every: list[Series], horizons: tuple[int, ...], seed: int) -> pd.DataFrame:
-    """One row a symbol and horizon: the line with the largest |t| among the look-backs ending at the last bar.
+    """One row a symbol and horizon: the line with the largest |t| of all look-backs from the last bar.
 
     López de Prado (2020), Machine Learning for Asset Managers, §5.4, with windows that end (not begin) at
     t, so that nothing after t is used. `effect` is the slope in log % a bar, `window` its length in the
@@ -54,9 +54,9 @@ def _row(series: Series, horizon: int, seed: int) -> dict[str, object] | None:
 
 
 def stickiness(moved: np.ndarray) -> float:
-    """First autocorrelation of returns that counts against a trend: 0 to 0.5, two errors up, in steps of 0.05.
+    """First autocorrelation of returns that counts against a trend: 0 to 0.5, in steps of 0.05.
 
-    Clipped at 4 robust deviations, so that one crash does not decide it.
+    An estimate less its error, rounded up. Clipped at 4 robust deviations, so that no crash decides it.
     """
     if len(moved) < 30:
         return 0.0

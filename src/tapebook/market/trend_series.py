@@ -34,10 +34,11 @@ class Series:
 
 def series_of(bars: Bars) -> list[Series]:
     """Return every symbol's own bars, in the panel's order."""
-    return [_one(name, bars.values["close"][:, n]) for n, name in enumerate(bars.symbols)]
+    return [one_series(name, bars.values["close"][:, n]) for n, name in enumerate(bars.symbols)]
 
 
-def _one(symbol: str, close: np.ndarray) -> Series:
+def one_series(symbol: str, close: np.ndarray) -> Series:
+    """Return the bars of one symbol by its closes (T,), NaN where it has none."""
     rows = np.flatnonzero(np.isfinite(close))
     own = np.ascontiguousarray(close[rows])
     beside = np.flatnonzero(np.diff(rows) == 1) + 1

@@ -28,7 +28,7 @@ def states(every: list[Series], horizons: tuple[int, ...]) -> pd.DataFrame:
     by = table.groupby("horizon")["momentum"]
     among = by.transform("count")
     rank = (by.rank() - 1.0) / (among - 1.0).where(among > 1)
-    table.insert(table.columns.get_loc("momentum") + 1, "rank", rank)
+    table.insert(3, "rank", rank)
     return table
 
 
@@ -64,10 +64,11 @@ def _direction(bars: Bars, n: int, series: Series) -> dict[str, object]:
 
     high, low = (bars.values[name][series.rows, n] for name in ("high", "low"))
     known = np.isfinite(high) & np.isfinite(low)
-    hlc = [np.ascontiguousarray(x[known]) for x in (high, low, series.close)]
-    if len(hlc[0]) <= 2 * ADX_SPAN or not known[-1]:
+    h, l, c = (np.ascontiguousarray(x[known]) for x in (high, low, series.close))
+    if len(c) <= 2 * ADX_SPAN or not known[-1]:
         return {"symbol": series.symbol, "adx": np.nan, "adx_says": "?"}
-    adx = float(talib.ADX(*hlc, ADX_SPAN)[-1])
-    up, down = (float(f(*hlc, ADX_SPAN)[-1]) for f in (talib.PLUS_DI, talib.MINUS_DI))
+    adx = float(talib.ADX(h, l, c, ADX_SPAN)[-1])
+    up = float(talib.PLUS_DI(h, l, c, ADX_SPAN)[-1])
+    down = float(talib.MINUS_DI(h, l, c, ADX_SPAN)[-1])
     says = "no trend" if adx < ADX_TREND else "up" if up > down else "down"
     return {"symbol": series.symbol, "adx": adx, "adx_says": says}

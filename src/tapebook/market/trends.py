@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from tapebook.data.panel import Bars
+    from tapebook.market.scan import Coverage
+    from tapebook.market.trend_series import Series
 
 ORDER = ("question", "symbol", "horizon", *COLUMNS, "statistic")
 LEAST = 30
@@ -28,8 +30,9 @@ class Trends(Scan):
 
     `findings["question"]` is "trend" (is the slope steeper than a random walk's?), "variance ratio" (do
     returns go on or come back?), "Hurst" (over hundreds of bars?), "unit root" (does the price come back to
-    a level?), "change in mean" or "change in volatility" (of returns, at any bar). `horizon` is in bars: the longest look-back of
-    a trend, the bars summed in a variance ratio, 0 for what has none; `statistic` the test's own.
+    a level?), "change in mean" or "change in volatility" (of returns, at any bar). `horizon` is in bars: the
+    longest look-back of a trend, the bars summed in a variance ratio, 0 for what has none; `statistic` is
+    the test's own.
 
     Attributes
     ----------
@@ -71,7 +74,7 @@ class Trends(Scan):
         return board_figure(self, rows=rows, dark=dark)
 
     def idea(self, finding: int = 0) -> Idea:
-        """Turn one finding into a strategy of the library; BadParameter where it says nothing of direction."""
+        """Turn one finding into a strategy of the library; BadParameter where none trades it."""
         from tapebook.market.trend_ideas import idea_of
 
         return idea_of(self.row(finding))
@@ -113,24 +116,86 @@ def trends(
     NoData
         If no symbol can be judged, or too few bars are left.
     """
-    from tapebook.market.trend_hurst import hursts
-    from tapebook.market.trend_scanning import scanned
-    from tapebook.market.trend_series import series_of
-    from tapebook.market.trend_unit_roots import unit_root_findings, unit_roots
-    from tapebook.market.trend_variance_ratio import variance_ratios
-
     spans = _spans(horizons)
     used, coverage = covered(known_by(bars, end), min_bars=LEAST, min_coverage=min_coverage)
-    every = series_of(used)
+    return _told(used, coverage, spans, level, correction, min_coverage, seed)
+
+
+def _told(
+    used: Bars,
+    coverage: Coverage,
+    spans: tuple[int, ...],
+    level: float,
+    correction: Correction,
+    min_coverage: float,
+    seed: int,
+) -> Trends:
+    from tapebook.market import trend_breaks, trend_regimes
+    from tapebook.market.trend_board import board
+    from tapebook.market.trend_series import series_of
+    from tapebook.market.trend_state import states
+    from tapebook.market.trend_unit_roots import unit_roots
+
+    every, year = series_of(used), used.periods_per_year
     roots = unit_roots(every)
-    asked = [
+    breaks, changes = trend_breaks.found(every, used.index, year, level)
+    findings = judged(_asked(every, spans, roots, changes, seed), level, correction)[list(ORDER)]
+    volatility = trend_regimes.volatilities(every, used.index, year)
+    share = trend_regimes.shares_of_past(volatility)
+    state = states(every, spans)
+    params = {"horizons": spans, "level": level, "correction": correction, "min_coverage": min_coverage}
+    return Trends(
+        findings=findings,
+        coverage=coverage,
+        params=params | {"seed": seed},
+        symbols=used.symbols,
+        freq=str(used.freq),
+        start=used.index[0],
+        end=used.index[-1],
+        snapshot=used.snapshot,
+        warnings=tuple(_warnings(every, used.index, spans)),
+        board=board(used, every, state, findings, volatility, share),
+        states=state,
+        breaks=breaks,
+        unit_roots=roots,
+        volatility=volatility,
+        volatility_share=share,
+        closes=used.close,
+    )
+
+
+def _asked(
+    every: list[Series], spans: tuple[int, ...], roots: pd.DataFrame, changes: pd.DataFrame, seed: int
+) -> pd.DataFrame:
+    from tapebook.market.trend_hurst import hursts
+    from tapebook.market.trend_scanning import scanned
+    from tapebook.market.trend_unit_roots import unit_root_findings
+    from tapebook.market.trend_variance_ratio import variance_ratios
+
+    tables = (
         scanned(every, spans, seed),
         variance_ratios(every),
         hursts(every, seed),
         unit_root_findings(roots),
-    ]
-    findings = judged(pd.concat(asked, ignore_index=True)[list(ORDER[:9])], level, correction)
-    return findings
+        changes,
+    )
+    told = [table for table in tables if len(table)]
+    return pd.concat(told, ignore_index=True) if told else pd.DataFrame(columns=list(ORDER))
+
+
+def _warnings(every: list[Series], index: pd.DatetimeIndex, spans: tuple[int, ...]) -> Iterator[str]:
+    """Tell which symbols ended early and which questions could not be asked."""
+    ended = [s.symbol for s in every if s.rows[-1] < len(index) - 1]
+    if ended:
+        yield f"{_some(ended)}: no bar at {index[-1]:%Y-%m-%d}; the state is that of the last bar each has"
+    for what, least in (*((f"trend over {h}", h) for h in spans), ("Hurst", 251), ("unit root", 100)):
+        short = [s.symbol for s in every if len(s.close) < least]
+        if short:
+            yield f"{_some(short)}: {what} not asked, it needs {least} bars"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _spans(horizons: Sequence[int]) -> tuple[int, ...]:

@@ -1,0 +1,104 @@
+# mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
+# (numba reads the types from the arguments)
+"""Compiled loops of the search for change points, bar after bar, cached on disk."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+WINDOW, BEFORE, AFTER, COARSE = 1000, 60, 20, 5
+"""Bars looked back at most, bars needed before and after a change, first step between places tried."""
+BLOCK, BASE = 40, 8.0
+"""Bars in a block that tells how much the level wanders by itself; below BASE nobody needs to know."""
+VOLATILITY, MEAN = 0, 1
+
+
+@njit(cache=True, nogil=True)
+def past_clipped(sizes, decay, clip):
+    """Sizes of returns, between 1 % and `clip` times their exponentially weighted mean before."""
+    n = len(sizes)
+    answer = np.empty(n)
+    level = max(np.median(sizes[: min(50, n)]), 1e-12)
+    for t in range(n):
+        answer[t] = max(min(sizes[t], clip * level), 0.01 * level)
+        level = decay * level + (1.0 - decay) * answer[t]
+    return answer
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _gain(kind, n1, n2, s1, s2, whole):
+    """Twice the likelihood gained by two levels rather than one; for the mean not yet over the variance."""
+    if kind == 0:
+        return 2.0 * (whole - n1 * np.log(s1 / n1) - n2 * np.log(s2 / n2))
+    d = s1 / n1 - s2 / n2
+    return d * d * n1 * n2 / (n1 + n2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _split(kind, total, a, t, lo, hi, step):
+    """Best first bar of the second part among lo, lo + step … below hi, and its gain."""
+    n, whole = t + 1 - a, 0.0
+    if kind == 0:
+        whole = n * np.log((total[t + 1] - total[a]) / n)
+    best, at = -1.0, lo
+    for s in range(lo, hi, step):
+        gain = _gain(kind, s - a, t + 1 - s, total[s] - total[a], total[t + 1] - total[s], whole)
+        if gain > best:
+            best, at = gain, s
+    return best, at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wander(kind, y, total, a, s, t):
+    """Variance about the two levels, and that of sums of 40 bars over that of independent ones, at least 1."""
+    n = t + 1 - a
+    first, second = (total[s] - total[a]) / (s - a), (total[t + 1] - total[s]) / (t + 1 - s)
+    rest = np.empty(n)
+    for i in range(n):
+        level = first if a + i < s else second
+        rest[i] = y[a + i] / level - 1.0 if kind == 0 else y[a + i] - level
+    variance = np.mean(rest * rest)
+    if n < 2 * BLOCK:
+        return variance, 1.0
+    block, squares = rest[:BLOCK].sum(), 0.0
+    squares = block * block
+    for i in range(BLOCK, n):
+        block += rest[i] - rest[i - BLOCK]
+        squares += block * block
+    spread = squares / (n - BLOCK + 1) / BLOCK / (1.0 - BLOCK / n)
+    return variance, max(1.0, spread / max(variance, 1e-300))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def changes(kind, y, limit):
+    """Change points of the level of `y`, in the order in which they were known.
+
+    Returns rows (start, at, known, score), the bars from `start` to before `at` being one level and those
+    from `at` to `known` another, and the best such row of all (score −1 if none). At each bar the best
+    place among those of the window since the last change is scored: the likelihood gained over the square
+    of the level's wander, as clustered volatility needs. Bar t uses y up to t only.
+    """
+    n = len(y)
+    found, strongest = np.empty((n // AFTER + 1, 4)), np.array([0.0, 0.0, 0.0, -1.0])
+    total = np.zeros(n + 1)
+    for i in range(n):
+        total[i + 1] = total[i] + y[i]
+    count, start = 0, 0
+    for t in range(BEFORE + AFTER - 1, n):
+        a = max(start, t + 1 - WINDOW)
+        lo, hi = a + BEFORE, t + 2 - AFTER
+        if lo >= hi:
+            continue
+        gain, at = _split(kind, total, a, t, lo, hi, COARSE)
+        gain, at = _split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
+        if kind == 0 and gain < BASE:
+            continue
+        variance, wander = _wander(kind, y, total, a, at, t)
+        score = gain / wander**2 / (variance if kind == 1 else 1.0)
+        if score > strongest[3]:
+            strongest[0], strongest[1], strongest[2], strongest[3] = a, at, t, score
+        if score > limit:
+            found[count, 0], found[count, 1], found[count, 2], found[count, 3] = a, at, t, score
+            count, start = count + 1, at
+    return found[:count], strongest

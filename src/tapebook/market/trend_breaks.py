@@ -1,0 +1,158 @@
+"""Change points in the mean and in the volatility of returns: when they were, and when they were known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from tapebook.market.trend_series import Series
+
+DECAY, CLIP = 0.98, 4.0
+YEARS_OF = 2520
+"""Bars that the false alarms below are counted over: ten years of days."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may change. Its score exceeds x in 2,520 bars with probability 1 − exp(−exp((at − x) / scale)).
+
+    `at` and `scale` are fitted to the largest scores of simulated noise, the worst of normal, t(4),
+    GARCH(0.1, 0.85) and AR(0.2) (`benchmarks/bench_trends.py --calibrate`).
+    """
+
+    name: str
+    code: int
+    at: float
+    scale: float
+
+    def p(self, score: float, bars: int) -> float:
+        """Probability of a score as large anywhere in so many bars of noise."""
+        return float(-np.expm1(-bars / YEARS_OF * np.exp((self.at - score) / self.scale)))
+
+    def limit(self, rate: float) -> float:
+        """Score that noise exceeds with probability `rate` in 2,520 bars."""
+        return float(self.at - self.scale * np.log(-np.log1p(-rate)))
+
+
+VOLATILITY = Kind("volatility", 0, 5.6, 5.8)
+MEAN = Kind("mean", 1, 18.0, 2.6)
+KINDS = (MEAN, VOLATILITY)
+
+COLUMNS = ("symbol", "of", "ts", "known", "delay", "before", "after", "unit", "score")
+
+
+def found(
+    every: Sequence[Series], index: pd.DatetimeIndex, periods: float, level: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Search every symbol; return (breaks, findings).
+
+    `breaks` has one row a change point: of "mean" or "volatility", `ts` the first bar of the new level,
+    `known` the bar at whose close it could first be told (by returns up to then; a row never changes when
+    later bars come), `delay` bars between, `before` the level from the last change to it (at most 1,000
+    bars) and `after` from it to `known`: mean log return in % a bar, or annualised volatility in %. Noise
+    has any with probability `level` in 2,520 bars, all symbols and both kinds together.
+
+    `findings` has one row a symbol and kind: the largest change seen anywhere, with p for the whole span.
+
+    A penalised likelihood searched at every bar for one change since the last (Page 1954; the window's
+    best split, as in Killick, Fearnhead & Eckley 2012 PELT with the same cost, which looks back from the
+    end: `segments`). Of volatility: sizes of returns with an exponential likelihood; of the mean: returns
+    over their volatility so far, squared error. Both over the level's own wander in 40-bar blocks, so that
+    clustered volatility and autocorrelation are no change.
+    """
+    rate = 1.0 - (1.0 - level) ** (1.0 / (len(KINDS) * max(len(every), 1)))
+    told, asked = [], []
+    for series in every:
+        for kind in KINDS:
+            rows, best = _searched(series, kind, kind.limit(rate))
+            told += [_break(series, kind, row, index, periods) for row in rows]
+            if best is not None:
+                asked.append(_finding(series, kind, best))
+    table = pd.DataFrame(told, columns=list(COLUMNS))
+    return table.sort_values(["known", "symbol", "of"], kind="stable", ignore_index=True), pd.DataFrame(asked)
+
+
+def observed(series: Series, kind: Kind) -> np.ndarray:
+    """What the level is looked for in, shape (m,): row t from returns up to t."""
+    from tapebook.market.trend_break_kernels import past_clipped
+    from tapebook.market.trend_kernels import past_scaled
+
+    if kind is VOLATILITY:
+        answer: np.ndarray = past_clipped(np.abs(series.moved), DECAY, CLIP)
+        return answer
+    scaled: np.ndarray = past_scaled(series.moved, 0.94, CLIP)
+    return scaled
+
+
+def segments(series: Series, kind: Kind, level: float) -> list[int]:
+    """First returns of the levels after the first, as seen from the end: PELT through ruptures.
+
+    Killick, Fearnhead & Eckley (2012), JASA 107: squared error of `observed` (its logarithm for
+    volatility), penalty: the limit of `found` for one symbol times the variance about 120-bar medians.
+    """
+    import ruptures
+
+    y = observed(series, kind)
+    y = np.log(y) if kind is VOLATILITY else y
+    spread = float(np.var(y - pd.Series(y).rolling(120, center=True, min_periods=1).median().to_numpy()))
+    if len(y) < 80 or spread == 0.0:
+        return []
+    search = ruptures.KernelCPD(kernel="linear", min_size=20).fit(y[:, None])
+    return [int(at) for at in search.predict(pen=kind.limit(level) * spread)[:-1]]
+
+
+def _searched(series: Series, kind: Kind, limit: float) -> tuple[np.ndarray, np.ndarray | None]:
+    from tapebook.market.trend_break_kernels import changes
+
+    rows, best = changes(kind.code, observed(series, kind), limit)
+    return rows, best if best[3] >= 0.0 else None
+
+
+def _break(
+    series: Series, kind: Kind, row: np.ndarray, index: pd.DatetimeIndex, periods: float
+) -> tuple[object, ...]:
+    start, at, known = (int(x) for x in row[:3])
+    before, after = (_level(series.moved[part], kind, periods) for part in _parts(start, at, known))
+    when, told = index[series.moved_rows[at]], index[series.moved_rows[known]]
+    unit = "% a year" if kind is VOLATILITY else "log % a bar"
+    return series.symbol, kind.name, when, told, known - at, before, after, unit, float(row[3])
+
+
+def _finding(series: Series, kind: Kind, best: np.ndarray) -> dict[str, object]:
+    start, at, known = (int(x) for x in best[:3])
+    first, second = (series.moved[part] for part in _parts(start, at, known))
+    if kind is VOLATILITY:
+        effect = float(np.log(np.maximum(np.abs(second).mean(), 1e-12) / max(np.abs(first).mean(), 1e-12)))
+        error = float(
+            np.sqrt(
+                sum(np.var(np.abs(x)) / max(np.mean(np.abs(x)), 1e-12) ** 2 / len(x) for x in (first, second))
+            )
+        )
+    else:
+        effect = 100.0 * float(second.mean() - first.mean())
+        error = 100.0 * float(np.sqrt(np.var(first) / len(first) + np.var(second) / len(second)))
+    return {
+        "question": f"change in {kind.name}",
+        "symbol": series.symbol,
+        "horizon": 0,
+        "effect": effect,
+        "low": effect - 1.96 * error,
+        "high": effect + 1.96 * error,
+        "unit": "log of the ratio" if kind is VOLATILITY else "log % a bar",
+        "n": len(series.moved),
+        "p": kind.p(float(best[3]), len(series.moved)),
+        "statistic": float(best[3]),
+    }
+
+
+def _parts(start: int, at: int, known: int) -> tuple[slice, slice]:
+    return slice(start, at), slice(at, known + 1)
+
+
+def _level(moved: np.ndarray, kind: Kind, periods: float) -> float:
+    if kind is VOLATILITY:
+        return 100.0 * float(moved.std(ddof=1)) * float(np.sqrt(periods))
+    return 100.0 * float(moved.mean())
