@@ -32,8 +32,8 @@ def board(
 ) -> pd.DataFrame:
     """One row a symbol in the panel's order, each at its own last bar `ts`.
 
-    `close`; `momentum_H` for each horizon H, `rank` that over the middle one; `trend` "up" or "down" where one
-    holds after correction (over the longest such horizon, `trend_horizon`), else "none", and its
+    `close`; `momentum_H` for each horizon H, `rank` that over the middle one; `trend` "up" or "down" where
+    one holds after correction (over the longest such horizon, `trend_horizon`), else "none", and its
     `slope` in log % a bar; `above` the mean of the middle horizon and bars `since_cross`; `adx`, `adx_says`;
     `volatility` annualised and `regime` by its `volatility_share` of the past; `depth`, `since_peak`,
     `deepest` and `near` of the drawdown.
@@ -122,14 +122,14 @@ def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figu
 def _columns(spans: list[int], p: Any) -> list[Any]:
     """(x, anchor, heading, row → (text, colour)) of each column of words."""
     middle = spans[len(spans) // 2]
-    moves = [(0.315 + 0.068 * n, "right", f"{h} bars", _momentum(h, p)) for n, h in enumerate(spans[:3])]
+    moves = [(0.295 + 0.075 * n, "right", f"{h} bars", _momentum(h, p)) for n, h in enumerate(spans[:3])]
     return [
         (0.0, "left", "Symbol", lambda r: (f"<b>{_short(r['symbol'])}</b>", p.ink)),
         *moves,
-        (0.475, "left", "Trend", lambda r: _trend(r, p)),
-        (0.60, "left", f"Mean of {middle}", lambda r: _side(r, p)),
-        (0.715, "left", "Volatility", lambda r: _volatility(r, p)),
-        (0.84, "left", "Drawdown", lambda r: _drawdown(r, p)),
+        (0.465, "left", "Trend", lambda r: _trend(r, p)),
+        (0.585, "left", f"Mean of {middle}", lambda r: _side(r, p)),
+        (0.705, "left", "Volatility", lambda r: _volatility(r, p)),
+        (0.812, "left", "Drawdown", lambda r: _drawdown(r, p)),
     ]
 
 
@@ -166,14 +166,14 @@ def _volatility(row: dict[str, Any], p: Any) -> tuple[str, str]:
 def _drawdown(row: dict[str, Any], p: Any) -> tuple[str, str]:
     if row["depth"] == 0.0:
         return "at its peak", p.gain
-    deep = "near its deepest " if row["near"] >= 0.9 else ""
-    return f"{deep}−{-row['depth']:.0%}, {row['since_peak']:,} bars", p.loss if row["near"] >= 0.5 else p.ink
+    deep = " near lowest" if row["near"] >= 0.9 else ""
+    return f"−{-row['depth']:.0%}{deep}, {row['since_peak']:,} bars", p.loss if row["near"] >= 0.5 else p.ink
 
 
 def _sparkline(figure: go.Figure, close: pd.Series, n: int, p: Any) -> None:
     values = close.dropna().iloc[-SPARK_BARS:].to_numpy(dtype=float)
     low, high = values.min(), values.max()
-    x = 0.10 + 0.13 * np.linspace(0.0, 1.0, len(values))
+    x = 0.095 + 0.13 * np.linspace(0.0, 1.0, len(values))
     y = n + 0.36 - 0.72 * (values - low) / ((high - low) or 1.0)
     colour = p.gain if values[-1] >= values[0] else p.loss
     line = {"color": colour, "width": 1.4}
@@ -199,7 +199,7 @@ def _rules(figure: go.Figure, rows: int, p: Any) -> None:
     for n in range(rows):
         line = {"color": p.line, "width": 1}
         figure.add_shape(type="line", x0=0, x1=1, y0=n - 0.5, y1=n - 0.5, line=line, layer="below")
-    _text(figure, 0.10, "left", -0.85, f"<b>Last {SPARK_BARS} bars</b>", p.muted)
+    _text(figure, 0.095, "left", -0.85, f"<b>Last {SPARK_BARS} bars</b>", p.muted)
 
 
 def _short(name: str) -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-WINDOW, BEFORE, AFTER, COARSE = 1000, 60, 20, 5
-"""Bars looked back at most, bars needed before and after a change, first step between places tried."""
+WINDOW, SHORT, BEFORE, AFTER, COARSE = 1000, 500, 60, 20, 5
+"""Bars looked back at most, and at second; needed before and after a change; first step of the search."""
 BLOCK, BASE = 40, 8.0
 """Bars in a block that tells how much the level wanders by itself; below BASE nobody needs to know."""
 VOLATILITY, MEAN = 0, 1
@@ -51,7 +51,7 @@ def _split(kind, total, a, t, lo, hi, step):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _wander(kind, y, total, a, s, t):
-    """Variance about the two levels, and that of sums of 40 bars over that of independent ones, at least 1."""
+    """Variance about two levels, and that of 40-bar sums over that of independent ones, at least 1."""
     n = t + 1 - a
     first, second = (total[s] - total[a]) / (s - a), (total[t + 1] - total[s]) / (t + 1 - s)
     rest = np.empty(n)
@@ -71,6 +71,20 @@ def _wander(kind, y, total, a, s, t):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _scored(kind, y, total, a, t):
+    """Score of the best change among bars a to t, and its place."""
+    lo, hi = a + BEFORE, t + 2 - AFTER
+    if lo >= hi:
+        return -1.0, lo
+    gain, at = _split(kind, total, a, t, lo, hi, COARSE)
+    gain, at = _split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
+    if kind == 0 and gain < BASE:
+        return -1.0, at
+    variance, wander = _wander(kind, y, total, a, at, t)
+    return gain / wander**2 / (variance if kind == 1 else 1.0), at
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def changes(kind, y, limit):
     """Change points of the level of `y`, in the order in which they were known.
 
@@ -87,15 +101,11 @@ def changes(kind, y, limit):
     count, start = 0, 0
     for t in range(BEFORE + AFTER - 1, n):
         a = max(start, t + 1 - WINDOW)
-        lo, hi = a + BEFORE, t + 2 - AFTER
-        if lo >= hi:
-            continue
-        gain, at = _split(kind, total, a, t, lo, hi, COARSE)
-        gain, at = _split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
-        if kind == 0 and gain < BASE:
-            continue
-        variance, wander = _wander(kind, y, total, a, at, t)
-        score = gain / wander**2 / (variance if kind == 1 else 1.0)
+        score, at = _scored(kind, y, total, a, t)
+        if t + 1 - a > SHORT:  # an earlier change and its return would hide each other in a long window
+            other, place = _scored(kind, y, total, t + 1 - SHORT, t)
+            if other > score:
+                a, score, at = t + 1 - SHORT, other, place
         if score > strongest[3]:
             strongest[0], strongest[1], strongest[2], strongest[3] = a, at, t, score
         if score > limit:

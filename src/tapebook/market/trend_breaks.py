@@ -37,7 +37,7 @@ class Kind:
         return float(self.at - self.scale * np.log(-np.log1p(-rate)))
 
 
-VOLATILITY = Kind("volatility", 0, 5.6, 5.8)
+VOLATILITY = Kind("volatility", 0, 6.0, 8.5)
 MEAN = Kind("mean", 1, 18.0, 2.6)
 KINDS = (MEAN, VOLATILITY)
 

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 def drawn(scan: Trends, row: pd.Series) -> go.Figure:
     """Draw what the finding's question looks at, with the answer in words above it."""
     question = str(row["question"])
-    close = scan.closes[row["symbol"]].dropna()
     how = {"trend": _line, "variance ratio": _ratios, "Hurst": _spectrum}.get(
         question, _levels if question.startswith("change") else _level
     )
-    figure = how(scan, row, close)
+    figure = how(scan, row)
     figure.update_layout(title={"text": f"{row['symbol']}: {_said(row)}"}, height=440)
     return figure
 
@@ -60,9 +59,9 @@ def _prices(close: pd.Series) -> go.Figure:
     return figure
 
 
-def _line(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
+def _line(scan: Trends, row: pd.Series) -> go.Figure:
     """The last closes and the line with the strongest t."""
-    n, p = int(row["n"]), _palette()
+    n, p, close = int(row["n"]), _palette(), scan.closes[row["symbol"]].dropna()
     figure = _prices(close.iloc[-max(2 * int(row["horizon"]), 60) :])
     y = np.log(close.to_numpy(dtype=float)[-n:])
     x = np.arange(n, dtype=float)
@@ -74,7 +73,7 @@ def _line(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
     return figure
 
 
-def _ratios(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
+def _ratios(scan: Trends, row: pd.Series) -> go.Figure:
     """All the symbol's variance ratios with their intervals."""
     table, p = scan.findings, _palette()
     own = table[(table["question"] == "variance ratio") & (table["symbol"] == row["symbol"])]
@@ -95,7 +94,7 @@ def _ratios(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
     return figure
 
 
-def _spectrum(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
+def _spectrum(scan: Trends, row: pd.Series) -> go.Figure:
     """The lowest frequencies' power and the slope that the exponent says."""
     from tapebook.market.trend_hurst import ordinates
 
@@ -114,9 +113,10 @@ def _spectrum(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
     return figure
 
 
-def _level(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
+def _level(scan: Trends, row: pd.Series) -> go.Figure:
     """The log price and the level it would come back to."""
-    figure, p = _prices(close), _palette()
+    close, p = scan.closes[row["symbol"]].dropna(), _palette()
+    figure = _prices(close)
     middle = float(np.exp(np.log(close.to_numpy(dtype=float)).mean()))
     figure.add_hline(y=middle, line={"color": p.gain, "dash": "dash", "width": 2})
     figure.add_annotation(
@@ -126,7 +126,7 @@ def _level(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
     return figure
 
 
-def _levels(scan: Trends, row: pd.Series, close: pd.Series) -> go.Figure:
+def _levels(scan: Trends, row: pd.Series) -> go.Figure:
     """The level of returns or of their volatility, bar by bar, and the changes as told and in hindsight."""
     from tapebook.market.trend_breaks import KINDS, segments
 

@@ -64,11 +64,11 @@ def _direction(bars: Bars, n: int, series: Series) -> dict[str, object]:
 
     high, low = (bars.values[name][series.rows, n] for name in ("high", "low"))
     known = np.isfinite(high) & np.isfinite(low)
-    h, l, c = (np.ascontiguousarray(x[known]) for x in (high, low, series.close))
-    if len(c) <= 2 * ADX_SPAN or not known[-1]:
+    tops, lows, ends = (np.ascontiguousarray(x[known]) for x in (high, low, series.close))
+    if len(ends) <= 2 * ADX_SPAN or not known[-1]:
         return {"symbol": series.symbol, "adx": np.nan, "adx_says": "?"}
-    adx = float(talib.ADX(h, l, c, ADX_SPAN)[-1])
-    up = float(talib.PLUS_DI(h, l, c, ADX_SPAN)[-1])
-    down = float(talib.MINUS_DI(h, l, c, ADX_SPAN)[-1])
+    adx = float(talib.ADX(tops, lows, ends, ADX_SPAN)[-1])
+    up = float(talib.PLUS_DI(tops, lows, ends, ADX_SPAN)[-1])
+    down = float(talib.MINUS_DI(tops, lows, ends, ADX_SPAN)[-1])
     says = "no trend" if adx < ADX_TREND else "up" if up > down else "down"
     return {"symbol": series.symbol, "adx": adx, "adx_says": says}

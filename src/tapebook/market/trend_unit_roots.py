@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from warnings import catch_warnings, simplefilter
+
 import numpy as np
 import pandas as pd
 
 from tapebook.market.trend_series import Series
+
+LEAST = 100
+"""Bars that the tests need."""
 
 
 def unit_roots(every: list[Series]) -> pd.DataFrame:
@@ -17,9 +22,10 @@ def unit_roots(every: list[Series]) -> pd.DataFrame:
     not revert. `says`: "reverts" where only stationarity stands at 5 %, "random walk" where only the
     unit root stands, "unclear" where both or neither do.
     """
-    rows = [_row(series) for series in every if len(series.close) >= 100]
+    rows = [_row(series) for series in every if len(series.close) >= LEAST]
     return pd.DataFrame(
-        rows, columns=["symbol", "n", "adf", "adf_p", "kpss", "kpss_p", "pull", "error", "half_life", "says"]
+        [row for row in rows if row is not None],
+        columns=["symbol", "n", "adf", "adf_p", "kpss", "kpss_p", "pull", "error", "half_life", "says"],
     )
 
 
@@ -45,12 +51,20 @@ def unit_root_findings(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _row(series: Series) -> tuple[object, ...]:
+def _row(series: Series) -> tuple[object, ...] | None:
+    """None where the price moves too evenly for the regression to have one answer."""
     from arch.unitroot import ADF, KPSS
+    from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
     y, n = series.log, len(series.close)
     adf = ADF(y, lags=int(4.0 * (n / 100.0) ** 0.25), trend="c")
     kpss = KPSS(y, lags=int(12.0 * (n / 100.0) ** 0.25), trend="c")
+    with catch_warnings():
+        simplefilter("error", SingularMatrixWarning)
+        try:
+            adf.stat  # noqa: B018  (computed when first asked for)
+        except SingularMatrixWarning:
+            return None
     stat, p, level, level_p = float(adf.stat), float(adf.pvalue), float(kpss.stat), float(kpss.pvalue)
     pull = float(adf.regression.params.iloc[0])
     half = float(np.log(0.5) / np.log1p(pull)) if -1.0 < pull < 0.0 else np.nan
