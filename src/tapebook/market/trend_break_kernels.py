@@ -7,10 +7,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-WINDOW, SHORT, BEFORE, AFTER, COARSE = 1000, 500, 60, 20, 5
-"""Bars looked back at most, and at second; needed before and after a change; first step of the search."""
-BLOCK, BASE = 40, 8.0
-"""Bars in a block that tells how much the level wanders by itself; below BASE nobody needs to know."""
+WINDOW, SHORT, BEFORE, AFTER, LEAST, COARSE = 1000, 500, 60, 20, 5, 5
+"""Bars looked back, and at second; before and after a change, then at least after it; step of the search."""
+BLOCK = 40
+"""Bars in a block; sums over blocks tell how much the level wanders by itself."""
 VOLATILITY, MEAN = 0, 1
 
 
@@ -71,14 +71,18 @@ def _wander(kind, y, total, a, s, t):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scored(kind, y, total, a, t):
-    """Score of the best change among bars a to t, and its place."""
+def _scored(kind, y, total, squares, a, t, enough):
+    """Score of the best change among bars a to t, and its place; −1 for one that cannot be above `enough`."""
     lo, hi = a + BEFORE, t + 2 - AFTER
     if lo >= hi:
         return -1.0, lo
     gain, at = _split(kind, total, a, t, lo, hi, COARSE)
     gain, at = _split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
-    if kind == 0 and gain < BASE:
+    n = t + 1 - a
+    rest = 1.0
+    if kind == 1:
+        rest = (squares[t + 1] - squares[a] - (total[t + 1] - total[a]) ** 2 / n - gain) / n
+    if gain <= enough * rest:  # the wander only lowers it
         return -1.0, at
     variance, wander = _wander(kind, y, total, a, at, t)
     return gain / wander**2 / (variance if kind == 1 else 1.0), at
@@ -94,18 +98,23 @@ def changes(kind, y, limit):
     of the level's wander, as clustered volatility needs. Bar t uses y up to t only.
     """
     n = len(y)
-    found, strongest = np.empty((n // AFTER + 1, 4)), np.array([0.0, 0.0, 0.0, -1.0])
+    found, strongest = np.empty((n // LEAST + 1, 4)), np.array([0.0, 0.0, 0.0, -1.0])
     total = np.zeros(n + 1)
+    squares = np.zeros(n + 1)
     for i in range(n):
         total[i + 1] = total[i] + y[i]
+        squares[i + 1] = squares[i] + y[i] * y[i]
     count, start = 0, 0
     for t in range(BEFORE + AFTER - 1, n):
         a = max(start, t + 1 - WINDOW)
-        score, at = _scored(kind, y, total, a, t)
+        enough = max(0.0, min(limit, strongest[3]))
+        score, at = _scored(kind, y, total, squares, a, t, enough)
         if t + 1 - a > SHORT:  # an earlier change and its return would hide each other in a long window
-            other, place = _scored(kind, y, total, t + 1 - SHORT, t)
+            other, place = _scored(kind, y, total, squares, t + 1 - SHORT, t, enough)
             if other > score:
                 a, score, at = t + 1 - SHORT, other, place
+        if score > enough:  # the latest bars may be the new level too, once there is one
+            at = _split(kind, total, a, t, a + BEFORE, t + 1 - LEAST, 1)[1]
         if score > strongest[3]:
             strongest[0], strongest[1], strongest[2], strongest[3] = a, at, t, score
         if score > limit:
