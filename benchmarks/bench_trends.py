@@ -5,7 +5,8 @@
     python benchmarks/bench_trends.py --calibrate      # the constants of tapebook.market.trend_breaks
 
 False finds: share of markets of 5 symbols × 2,520 bars of noise with any finding at 5 % (the AR market is no
-random walk: there the variance ratio is right to find it, so the other questions are judged without it). Change points: planted by
+random walk: there the variance ratio is right to find it, so the other questions are judged without it).
+Change points: planted by
 `synthetic.regimes` and by one clear shift, found when told within 10 bars.
 """
 

@@ -122,7 +122,8 @@ def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figu
 def _columns(spans: list[int], p: Any) -> list[Any]:
     """(x, anchor, heading, row → (text, colour)) of each column of words."""
     middle = spans[len(spans) // 2]
-    moves = [(0.295 + 0.075 * n, "right", f"{h} bars", _momentum(h, p)) for n, h in enumerate(spans[:3])]
+    named = [f"Return {h}" if n == 0 else f"{h} bars" for n, h in enumerate(spans[:3])]
+    moves = [(0.295 + 0.075 * n, "right", named[n], _momentum(h, p)) for n, h in enumerate(spans[:3])]
     return [
         (0.0, "left", "Symbol", lambda r: (f"<b>{_short(r['symbol'])}</b>", p.ink)),
         *moves,

@@ -13,6 +13,7 @@ import pandas as pd
 from tapebook.market.trend_series import Series
 
 DECAY, CLIP = 0.98, 4.0
+TINY = 1e-12
 YEARS_OF = 2520
 """Bars that the false alarms below are counted over: ten years of days."""
 
@@ -57,13 +58,15 @@ def found(
     bars) and `after` from it to `known`: mean log return in % a bar, or annualised volatility in %. Noise
     has any with probability `level` in 2,520 bars, all symbols and both kinds together.
 
-    `findings` has one row a symbol and kind: the largest change seen anywhere, with p for the whole span.
+    `findings` has one row a symbol and kind: the largest change seen anywhere, with p for the whole span,
+    its size as all bars since tell it.
 
     A penalised likelihood searched at every bar for one change since the last (Page 1954; the window's
     best split, as in Killick, Fearnhead & Eckley 2012 PELT with the same cost, which looks back from the
     end: `segments`). Of volatility: sizes of returns with an exponential likelihood; of the mean: returns
     over their volatility so far, squared error. Both over the level's own wander in 40-bar blocks, so that
-    clustered volatility and autocorrelation are no change.
+    clustered volatility and autocorrelation are no change. A mean that shifts by as much as a bar moves also
+    shifts the sizes, and is told twice.
     """
     rate = 1.0 - (1.0 - level) ** (1.0 / (len(KINDS) * max(len(every), 1)))
     told, asked = [], []
@@ -74,8 +77,9 @@ def found(
         ):
             told += [_break(series, kind, row, index, periods) for row in rows]
             if best is not None:
-                asked.append(_finding(series, kind, best))
+                asked.append(_finding(series, kind, best, rows))
     table = pd.DataFrame(told, columns=list(COLUMNS))
+    table = table.astype({"ts": index.dtype, "known": index.dtype, "delay": "int64"})
     return table.sort_values(["known", "symbol", "of"], kind="stable", ignore_index=True), pd.DataFrame(asked)
 
 
@@ -125,19 +129,21 @@ def _break(
     return series.symbol, kind.name, when, told, known - at, before, after, unit, float(row[3])
 
 
-def _finding(series: Series, kind: Kind, best: np.ndarray) -> dict[str, object]:
-    start, at, known = (int(x) for x in best[:3])
-    first, second = (series.moved[part] for part in _parts(start, at, known))
+def _finding(series: Series, kind: Kind, best: np.ndarray, rows: np.ndarray) -> dict[str, object]:
+    """The largest change, its size by all bars from it to the next change or the end."""
+    start, at = (int(x) for x in best[:2])
+    later = rows[rows[:, 1] > at, 1]
+    stop = int(later[0]) if len(later) else len(series.moved)
+    parts = [series.moved[start:at], series.moved[at:stop]]
     if kind is VOLATILITY:
-        effect = float(np.log(np.maximum(np.abs(second).mean(), 1e-12) / max(np.abs(first).mean(), 1e-12)))
-        error = float(
-            np.sqrt(
-                sum(np.var(np.abs(x)) / max(np.mean(np.abs(x)), 1e-12) ** 2 / len(x) for x in (first, second))
-            )
-        )
+        parts = [np.abs(part) for part in parts]
+    first, second = (float(part.mean()) for part in parts)
+    errors = [_error(part) for part in parts]
+    if kind is VOLATILITY:
+        first, second = max(first, TINY), max(second, TINY)
+        effect, error = float(np.log(second / first)), float(np.hypot(errors[0] / first, errors[1] / second))
     else:
-        effect = 100.0 * float(second.mean() - first.mean())
-        error = 100.0 * float(np.sqrt(np.var(first) / len(first) + np.var(second) / len(second)))
+        effect, error = 100.0 * (second - first), 100.0 * float(np.hypot(errors[0], errors[1]))
     return {
         "question": f"change in {kind.name}",
         "symbol": series.symbol,
@@ -150,6 +156,14 @@ def _finding(series: Series, kind: Kind, best: np.ndarray) -> dict[str, object]:
         "p": kind.p(float(best[3]), len(series.moved)),
         "statistic": float(best[3]),
     }
+
+
+def _error(values: np.ndarray) -> float:
+    """Standard error of a mean, by means of 20 bars where there are 5 of them: neighbours are dependent."""
+    blocks = len(values) // 20
+    if blocks >= 5:
+        values = values[len(values) - 20 * blocks :].reshape(blocks, 20).mean(axis=1)
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _parts(start: int, at: int, known: int) -> tuple[slice, slice]:
