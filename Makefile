@@ -25,7 +25,7 @@ help:  ## list the targets
 
 .venv/all: .venv/core
 	@echo "installing what the tests need ..."
-	@$(UV) --editable '.[team,dev]'
+	@$(UV) --editable '.[team,sources,documents,keyring,dev]'
 	@touch $@
 
 demo: .venv/core  ## load real data, backtest, write two reports, say where they are
