@@ -217,12 +217,73 @@ def test_results_are_found_and_counted_by_their_code(catalog):
     assert [row["id"] for row in catalog.results.list(code_hash="h1")] == ["c", "a"]
 
 
+def scan_record(id, **changes):
+    said = {
+        "id": id,
+        "kind": "trends",
+        "question": "q1",
+        "symbols": ["AAPL"],
+        "params": {"horizons": [20, 60]},
+        "freq": "1d",
+        "start": "2005-01-03T00:00:00+00:00",
+        "end": "2007-12-31T00:00:00+00:00",
+        "snapshot": 3,
+        "asked": 12,
+        "held": 2,
+        "coverage": 0.98,
+        "summary": "2 of 12 questions hold",
+        "created": "2026-01-02T03:04:05+00:00",
+        "run_id": None,
+    }
+    return said | changes
+
+
+def test_scans_are_added_listed_and_deleted(catalog):
+    catalog.scans.add(scan_record("sc-1"))
+    catalog.scans.add(scan_record("sc-2", kind="moves"))
+    row = catalog.scans.get("sc-1")
+    assert (row.symbols, row.params, row.held, row.coverage) == (["AAPL"], {"horizons": [20, 60]}, 2, 0.98)
+    assert [row["id"] for row in catalog.scans.list()] == ["sc-2", "sc-1"]
+    assert [row["id"] for row in catalog.scans.list(kind="trends")] == ["sc-1"]
+    catalog.scans.delete("sc-1")
+    with pytest.raises(UnknownName, match="no scan named 'sc-1'"):
+        catalog.scans.get("sc-1")
+    with pytest.raises(UnknownName, match="sc-1"):
+        catalog.scans.delete("sc-1")
+
+
+def test_the_scan_before_is_the_last_that_saw_an_earlier_market(catalog):
+    day = "2008-01-0{}T00:00:00+00:00".format
+    made = [
+        ("monday", {"end": day(1)}),
+        ("tuesday", {"end": day(2)}),
+        ("tuesday again", {"end": day(2)}),
+        ("tuesday revised", {"end": day(2), "snapshot": 4}),
+        ("another question", {"end": day(3), "question": "q2"}),
+        ("made up", {"end": day(4), "snapshot": None}),
+        ("monday again", {"end": day(1)}),
+    ]
+    for id, changes in made:
+        catalog.scans.add(scan_record(id, **changes))
+    earlier = {id: catalog.scans.earlier(catalog.scans.get(id)) for id, _ in made}
+    assert earlier == {
+        "monday": None,
+        "tuesday": "monday again",
+        "tuesday again": "monday again",
+        "tuesday revised": "tuesday again",
+        "another question": None,
+        "made up": "tuesday revised",
+        "monday again": None,
+    }
+
+
 def test_every_snapshot_that_a_row_names_is_known(catalog):
     assert catalog.named_snapshots() == set()
     catalog.results.add(record("a", snapshot=3))
     catalog.results.add(record("b", snapshot=None))
     catalog.runs.add(run_record(snapshot=9))
-    assert catalog.named_snapshots() == {3, 9}
+    catalog.scans.add(scan_record("s", snapshot=5))
+    assert catalog.named_snapshots() == {3, 5, 9}
 
 
 def test_the_migrations_make_exactly_the_tables(catalog):

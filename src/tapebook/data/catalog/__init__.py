@@ -9,8 +9,9 @@ from tapebook.data.catalog.ledger import Ledger
 from tapebook.data.catalog.results import Results
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
+from tapebook.data.catalog.scans import Scans
 from tapebook.data.catalog.strategies import Strategies
-from tapebook.data.catalog.tables import results, runs
+from tapebook.data.catalog.tables import results, runs, scans
 from tapebook.data.catalog.trials import Trials
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Catalog:
         return Strategies(self._rows)
 
     @cached_property
+    def scans(self) -> Scans:
+        """Stored scans of the market."""
+        return Scans(self._rows)
+
+    @cached_property
     def trials(self) -> Trials:
         """The ledger of everything that was tried."""
         return Trials(self._rows)
@@ -72,7 +78,10 @@ class Catalog:
         from sqlalchemy import select, union
 
         named = union(
-            *(select(table.c.snapshot).where(table.c.snapshot.is_not(None)) for table in (results, runs))
+            *(
+                select(table.c.snapshot).where(table.c.snapshot.is_not(None))
+                for table in (results, runs, scans)
+            )
         )
         with self._rows.reading() as connection:
             known = set(connection.scalars(named))

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -162,6 +162,27 @@ trial_symbols = Table(
     metadata,
     Column("seq", Serial, ForeignKey("trials.seq"), primary_key=True),
     Column("symbol", String(80), primary_key=True, index=True),
+)
+
+scans = Table(
+    "scans",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("kind", String(40), nullable=False, index=True),
+    Column("question", String(64), nullable=False, index=True),
+    Column("symbols", Json, nullable=False),
+    Column("params", Json, nullable=False),
+    Column("freq", String(16), nullable=False),
+    Column("start", String(40), nullable=False),
+    Column("end", String(40), nullable=False),
+    Column("snapshot", BigInteger),
+    Column("asked", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("coverage", Float, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("run_id", String(200)),
 )
 
 frozen = Table(
