@@ -1,5 +1,8 @@
 """The lake's contract on a SQLite and on a PostgreSQL catalogue."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -80,3 +83,8 @@ def test_an_answer_that_a_second_deletion_overtook_is_asked_again(tmp_path, monk
         monkeypatch.setattr(ask, "_run", overtaken)
         assert processes.whole_batches(reader) == {"w0": 2, "w1": 2}
         assert len(asked) == 2
+
+
+def test_a_lake_opens_on_a_machine_that_never_loaded_an_extension(tmp_path):
+    code = "from tapebook.data.store import connect; connect(embedded=True)"
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(tmp_path)})

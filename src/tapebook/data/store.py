@@ -43,6 +43,8 @@ _SETTINGS = """
 SET TimeZone = 'UTC';
 SET autoinstall_known_extensions = false;
 SET python_enable_replacements = false;
+"""
+_LAKE_SETTINGS = """
 SET ducklake_default_data_inlining_row_limit = 0;
 SET ducklake_retry_wait_ms = 10;
 SET ducklake_max_retry_count = 100;
@@ -217,6 +219,7 @@ def connect(embedded: bool) -> DuckDBPyConnection:
     connection.execute(_SETTINGS)
     for extension in ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner"):
         _load(connection, extension)
+    connection.execute(_LAKE_SETTINGS)  # only once ducklake is loaded: a new machine does not have it yet
     return connection
 
 
