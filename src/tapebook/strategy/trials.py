@@ -174,6 +174,14 @@ def entry_of_walk(walk: WalkForward) -> dict[str, Any]:
     }
 
 
+def entry_of_rules(strategy: Strategy, bars: Bars, tried: int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Say a search for rules on the market's state as one row that counts every rule it compared."""
+    from tapebook.strategy.rules import Rules
+
+    told = _told("rules", strategy, bars, strategy.rules or Rules(), plain(settings))
+    return told | {"key": _key(told, str(bars.adjust), tried), "count": tried, "snapshot": bars.snapshot}
+
+
 def _told(
     kind: str, strategy: Strategy, bars: Bars, rules: Rules, settings: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -1,0 +1,216 @@
+"""Analogues: when it looked like this before, how like, and what followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.market.analogue_distance import Likeness, Shapes, nearest
+
+if TYPE_CHECKING:
+    from tapebook.data.panel import Bars
+    from tapebook.market.states import States
+
+LENGTHS = (20, 60, 120)
+AHEAD = 20
+COUNT = 10
+LEVEL = 0.02
+"""Corrected p-value at which what followed is said to differ."""
+QUERIES = 399
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+@dataclass(frozen=True, eq=False)
+class Analogues:
+    """The nearest earlier times, and what followed them.
+
+    `table`: one row an analogue: by ("shape of 60 bars" or "state"), rank, symbol, start, end (stamps of
+    its first and last bar), distance, and `after` (log return over `ahead` bars, in deviations of its own).
+    `judged`: one row a kind: `n`, `distance` (mean), `unusual` (share of random queries with analogues as
+    near or nearer), `difference` (mean of what followed less that of all bars), its `p`, and `q`.
+    `fans`: by kind, quantiles (ahead, 5) of the analogues' paths; "all" of every earlier bar.
+    `actual` (ahead,): what followed the query itself, as far as it is known.
+    """
+
+    symbol: str
+    at: pd.Timestamp
+    ahead: int
+    table: pd.DataFrame
+    judged: pd.DataFrame
+    fans: dict[str, pd.DataFrame]
+    actual: pd.Series
+
+    @property
+    def summary(self) -> str:
+        """The answer in words."""
+        held = self.judged[self.judged["q"] <= LEVEL]
+        near = self.judged[self.judged["unusual"] <= 0.05]
+        count = f"{len(self.table)} analogues of {len(self.judged)} kinds"
+        if held.empty:
+            what = f"what followed the {count} does not differ from what follows any bar"
+        else:
+            row = held.iloc[0]
+            way = "above" if row["difference"] > 0 else "below"
+            what = (
+                f"after those by {row['by']} the price went {abs(row['difference']):.1f} deviations {way} "
+                f"what follows any bar (p {row['p']:.3f})"
+            )
+        like = f"nearer than chance by {', '.join(near['by'])}" if len(near) else "none nearer than chance"
+        return f"When before: {what}; {like}."
+
+
+def analogues(
+    bars: Bars,
+    made: States,
+    symbol: str,
+    at: int,
+    *,
+    lengths: tuple[int, ...] = LENGTHS,
+    ahead: int = AHEAD,
+    count: int = COUNT,
+    seed: int = 0,
+) -> Analogues:
+    """Find the earlier times most like the bars up to row `at` of one symbol, in all symbols of the panel.
+
+    Parameters
+    ----------
+    at : int
+        Row of the query's last bar. An analogue, and what followed it, were known then.
+    lengths : tuple
+        Bars of the shapes that are compared: z-normalised log closes (MASS: Mueen et al. 2017). By state:
+        normal scores of the features, each among all symbols' earlier values.
+    count : int
+        Analogues of each kind; none overlaps another in time, in any symbol: a day that moved all is one.
+
+    Notes
+    -----
+    `QUERIES` random earlier bars are asked the same way. They judge how near an analogue is, and what
+    followed: p is the share of them whose analogues' follow-ups differ as much from all bars' (largest t of
+    the mean after 1, 5 and `ahead` bars). Random draws of bars would not do: the best of overlapping
+    windows is the one after which the shape did not go on, which is a look ahead. q corrects for the kinds
+    asked (Holm).
+    """
+    if symbol not in bars.symbols:
+        raise UnknownName("symbol", symbol, bars.symbols)
+    if ahead < 1 or count < 3:
+        raise BadParameter("ahead", ahead, "at least 1 bar, and count at least 3")
+    column = bars.symbols.index(symbol)
+    past = _Past(bars, made, at, ahead)
+    if past.usable.sum() < 50 * count // 10:
+        raise NoData(
+            f"{symbol}, {bars.index[at]:%Y-%m-%d}: only {int(past.usable.sum())} earlier bars have a known "
+            f"follow-up of {ahead} bars: analogues need {50 * count // 10}"
+        )
+    rng = np.random.default_rng(seed)
+    kinds = [(f"shape of {m} bars", m) for m in lengths] + [("state", 0)]
+    every = (_kind(past, bars, name, m, column, at, count, rng) for name, m in kinds)
+    told = [one for one in every if one is not None]
+    if not told:
+        raise NoData(f"{symbol}, {bars.index[at]:%Y-%m-%d}: too short a history for analogues")
+    from tapebook.market.multiple import corrected
+
+    names = [str(one[1]["by"]) for one in told]
+    judged = pd.DataFrame([one[1] for one in told])
+    judged["q"] = corrected(judged["p"].to_numpy(dtype=float), "holm")
+    fans = {name: one[2] for name, one in zip(names, told, strict=True)} | {
+        "all": _fan(past.paths[past.usable])
+    }
+    follow = past.follow(at, column)
+    return Analogues(
+        symbol,
+        bars.index[at],
+        ahead,
+        pd.concat([one[0] for one in told], ignore_index=True),
+        judged,
+        fans,
+        follow,
+    )
+
+
+class _Past:
+    """What was known at row `at`: log closes, and the path after each earlier bar in its own deviations."""
+
+    def __init__(self, bars: Bars, made: States, at: int, ahead: int) -> None:
+        close = bars.values["close"]
+        self.logs = np.log(np.where(close > 0, close, np.nan))
+        self.scale, self.ahead, self.made, self.at = made.deviation, ahead, made, at
+        T, N = self.logs.shape
+        steps = np.arange(1, ahead + 1)
+        self.paths = np.full((T, N, ahead), np.nan)
+        last = at - ahead  # the last row whose follow-up was known
+        if last >= 0:
+            for step in steps:
+                moved = self.logs[step : last + 1 + step] - self.logs[: last + 1]
+                self.paths[: last + 1, :, step - 1] = moved / self.scale[: last + 1]
+        self.usable = np.isfinite(self.paths).all(axis=2)
+
+    def follow(self, row: int, column: int) -> pd.Series:
+        """Path after the query, in its deviations."""
+        known = self.logs[row + 1 : row + 1 + self.ahead, column] - self.logs[row, column]
+        return pd.Series(known / self.scale[row, column], range(1, len(known) + 1), name="actual")
+
+
+def _kind(
+    past: _Past, bars: Bars, name: str, m: int, column: int, at: int, count: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, dict[str, object], pd.DataFrame] | None:
+    width = max(m, past.ahead)
+    measure = Shapes(past.logs, m) if m else Likeness(past.made, at)
+
+    def asked(row: int, col: int) -> np.ndarray | None:
+        found = measure(row, col)
+        if found is None:
+            return None
+        left = np.where(past.usable, found, np.nan)
+        left[max(0, row - width + 1) : row + width] = (
+            np.nan
+        )  # the same days, in any symbol, are no earlier time
+        return left
+
+    own = asked(at, column)
+    if own is None:
+        return None
+    rows, columns, distance = nearest(own, count, width)
+    if len(rows) < 3:
+        return None
+    mean = past.paths[past.usable].mean(axis=0)
+    spots = np.argwhere(past.usable)
+    beside = []
+    for row, col in spots[rng.integers(len(spots), size=QUERIES)].tolist():
+        other = asked(row, col) if abs(row - at) >= width else None
+        if other is not None:
+            at_rows, at_columns, apart = nearest(other, count, width)
+            if len(at_rows) >= 3:
+                beside.append((apart.mean(), _largest(past.paths[at_rows, at_columns], mean)))
+    paths = past.paths[rows, columns]
+    told = np.array(beside).reshape(-1, 2)
+    unusual = (1 + (told[:, 0] <= distance.mean()).sum()) / (1 + len(told))
+    p = (1 + (told[:, 1] >= _largest(paths, mean)).sum()) / (1 + len(told))
+    table = pd.DataFrame(
+        {
+            "by": name, "rank": np.arange(1, len(rows) + 1), "symbol": [bars.symbols[c] for c in columns],
+            "start": bars.index[np.maximum(rows - max(m, 1) + 1, 0)], "end": bars.index[rows],
+            "distance": distance, "after": paths[:, -1],
+        }
+    )  # fmt: skip
+    judged: dict[str, object] = {
+        "by": name, "n": len(rows), "distance": float(distance.mean()), "unusual": float(unusual),
+        "difference": float(paths[:, -1].mean() - mean[-1]), "p": float(p),
+    }  # fmt: skip
+    return table, judged, _fan(paths)
+
+
+def _largest(paths: np.ndarray, mean: np.ndarray) -> float:
+    """Largest t of the mean path (k, ahead) after 1, 5 and all bars, by its own spread."""
+    steps = sorted({0, min(4, len(mean) - 1), len(mean) - 1})
+    moves, mean = paths[:, steps], mean[steps]
+    t = (moves.mean(axis=0) - mean) / (moves.std(axis=0, ddof=1) / np.sqrt(len(moves)))
+    return float(np.abs(t).max())
+
+
+def _fan(paths: np.ndarray) -> pd.DataFrame:
+    made = np.quantile(paths.reshape(-1, paths.shape[-1]), QUANTILES, axis=0).T
+    return pd.DataFrame(made, range(1, len(made) + 1), [f"{q:.0%}" for q in QUANTILES])

@@ -1,0 +1,389 @@
+"""States, precursors, analogues, rules and the page of a move: twins, planted causes, none, poison."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tapebook.data import synthetic
+from tapebook.data.panel import Bars
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
+from tapebook.market.analogue_distance import Likeness, Shapes, nearest, scores
+from tapebook.market.analogues import analogues
+from tapebook.market.explain import NOTHING, explain
+from tapebook.market.moves import Move, marks, moves
+from tapebook.market.precursor_match import free_rows, matched, placed
+from tapebook.market.precursors import precursors, soon
+from tapebook.market.rule_text import parsed, rings
+from tapebook.market.rules import rules
+from tapebook.market.states import states, without_self
+from tapebook.strategy import registry
+
+
+def market(seed=1, symbols=4, bars=900, **kind):
+    return synthetic.random_walk(symbols=symbols, bars=bars, seed=seed, **kind).bars
+
+
+def poisoned(bars, t):
+    """The same up to row t, nonsense after."""
+    frames = {}
+    for field in ("open", "high", "low", "close", "volume"):
+        frame = getattr(bars, field).copy()
+        frame.iloc[t + 1 :] *= np.linspace(2.0, 30.0, len(frame) - t - 1)[:, None]
+        frames[field] = frame
+    return Bars.from_frames(**frames, calendars="XNYS")
+
+
+# ---- states
+
+
+def test_states_are_what_they_say():
+    bars = market()
+    made = states(bars)
+    t, close, volume = 700, bars.close["S1"], bars.volume["S1"]
+    moved = np.log(close).diff()
+    year = moved.iloc[t - 249 : t + 1].std()
+    assert made["return_20"][t, 1] == pytest.approx(
+        moved.iloc[t - 19 : t + 1].sum() / (year * 20**0.5), rel=1e-6
+    )
+    short, long = moved.iloc[t - 4 : t + 1].std(), moved.iloc[t - 59 : t + 1].std()
+    assert made["volatility_5"][t, 1] == pytest.approx(np.log(short / long), rel=1e-6)
+    usual = volume.iloc[t - 64 : t - 4].median()
+    assert made["volume_5"][t, 1] == pytest.approx(
+        np.log(volume.iloc[t - 4 : t + 1].mean() / usual), rel=1e-9
+    )
+    others = np.log(bars.close[["S0", "S2", "S3"]]).diff().mean(axis=1)
+    expected = others.iloc[t - 19 : t + 1].sum() / (others.iloc[t - 249 : t + 1].std() * 20**0.5)
+    assert made["market_20"][t, 1] == pytest.approx(expected, rel=1e-6)
+    peak = np.log(close.iloc[t - 249 : t + 1].max())
+    assert made["drawdown"][t, 1] == pytest.approx(
+        (np.log(close.iloc[t]) - peak) / (year * 20**0.5), rel=1e-6
+    )
+
+
+def test_states_know_nothing_of_later_bars():
+    bars = market(seed=3)
+    series = pd.DataFrame({"VIX": np.random.default_rng(0).random(len(bars)) + 10.0}, bars.index)
+    whole = states(bars, series)
+    for other in (bars._rows(slice(0, 600)), poisoned(bars, 599)):
+        part = states(other, series)
+        for name in whole.names:
+            np.testing.assert_array_equal(part[name][:600], whole[name][:600])
+    assert {"vix_level", "vix_change"} <= set(whole.names)
+
+
+def test_series_need_the_same_stamps():
+    bars = market(bars=300)
+    with pytest.raises(BadInput, match="same stamps"):
+        states(bars, pd.DataFrame({"x": [1.0]}, pd.DatetimeIndex(["1990-01-01"], tz="UTC")))
+    with pytest.raises(BadInput, match="one row a stamp"):
+        states(bars, pd.DataFrame({"x": [1.0, 2.0]}))
+    with pytest.raises(UnknownName, match="volume_5"):
+        states(bars)["volume_6"]
+
+
+def test_the_mean_of_the_others_leaves_each_itself_out():
+    frame = pd.DataFrame([[1.0, 2.0, 6.0], [1.0, np.nan, 5.0]])
+    assert without_self(frame).iloc[0].tolist() == [4.0, 3.5, 1.5]
+    assert without_self(frame).iloc[1].isna().tolist() == [True, False, True]
+
+
+# ---- cases and controls
+
+
+def test_controls_are_free_of_moves_and_alike():
+    bars = market(symbols=2, tails=3)
+    made = states(bars)
+    found = moves(bars)
+    starts, inside = marks(found.table, bars)
+    pairs = matched(made, starts, inside, 10)
+    free = free_rows(starts, inside, 10)
+    assert len(pairs.row) > 5
+    for row, column, controls in zip(pairs.row, pairs.column, pairs.controls, strict=True):
+        assert starts[row + 1, column]
+        kept = controls[controls >= 0]
+        assert free[kept, column].all()
+        assert (np.abs(kept - row) <= 500).all()
+        for spot in kept:
+            assert not starts[spot + 1 : spot + 11, column].any()
+            assert not inside[max(0, spot - 60) : spot + 1, column].any()
+        own = np.sign(np.nan_to_num(made["return_120"][row, column]))
+        assert (np.sign(np.nan_to_num(made["return_120"][kept, column])) == own).all()
+
+
+def test_a_place_is_the_share_of_controls_below():
+    bars = market(symbols=1, tails=3)
+    made, found = states(bars), moves(bars)
+    starts, inside = marks(found.table, bars)
+    pairs = matched(made, starts, inside, 10)
+    place = placed(made["volume_5"], pairs, 5)
+    row, controls = pairs.row[0], pairs.controls[0]
+    values = [made["volume_5"][c - 4, 0] for c in controls if c >= 0]
+    values = [v for v in values if not np.isnan(v)]
+    below = sum(v < made["volume_5"][row - 4, 0] for v in values)
+    assert place[0] == pytest.approx((below + 0.5) / (len(values) + 1))
+
+
+def test_a_planted_precursor_is_first_and_an_alarm_of_it_precise():
+    first = 0
+    for seed in range(10):
+        bars = synthetic.precursors(seed=seed, symbols=2).bars
+        found = moves(bars)
+        up = found.table[found.table["direction"] == "up"]
+        told = precursors(found.states, *marks(up, bars))
+        first += str(told.table["feature"].iloc[0]).startswith("volume") and bool(told.table["holds"].iloc[0])
+    assert first >= 9
+    top = told.table.iloc[0]
+    assert top["recall"] > 0.7
+    assert top["precision"] > 2 * top["base_rate"]
+    assert "volume" in told.summary
+
+
+NO_CAUSE = {
+    "jumps": lambda seed: synthetic.precursors(seed=seed, symbols=3, surge=1.0).bars,
+    "tails": lambda seed: market(seed, symbols=5, bars=2520, tails=3),
+    "storms": lambda seed: market(seed, symbols=5, bars=2520, tails=5, garch=(0.08, 0.85)),
+}
+
+
+@pytest.mark.parametrize("kind", NO_CAUSE)
+def test_nothing_distinguishes_moves_without_a_cause(kind):
+    false = 0
+    for seed in range(8):
+        bars = NO_CAUSE[kind](seed)
+        found = moves(bars)
+        starts, inside = marks(found.table, bars)
+        told, rule = precursors(found.states, starts, inside), rules(found.states, starts, inside)
+        false += bool(len(told.found)) or rule.holds
+    assert false <= 2
+
+
+def test_too_few_moves_are_said_to_be():
+    bars = market(bars=400)
+    found = moves(bars, threshold=6.0)
+    told = precursors(found.states, *marks(found.table.head(3), bars))
+    assert told.table.empty
+    assert "10 times needed" in str(told.reason)
+    with pytest.raises(BadParameter, match="within"):
+        precursors(found.states, *marks(found.table, bars), within=0)
+
+
+def test_soon_says_whether_a_move_begins_in_the_next_bars():
+    starts = np.zeros((6, 1), dtype=bool)
+    starts[4] = True
+    assert soon(starts, 2)[:, 0].tolist() == [False, False, True, True, False, False]
+
+
+# ---- analogues
+
+
+@given(st.integers(0, 500), st.integers(5, 40))
+@settings(max_examples=15)
+def test_distances_of_shapes_are_those_of_normalised_windows(seed, m):
+    logs = np.random.default_rng(seed).standard_normal((150, 2)).cumsum(axis=0)
+    logs[60:64, 1] = np.nan
+    found = Shapes(logs, m)(120, 0)
+    query = logs[120 - m + 1 : 121, 0]
+    for row in (m - 1, 63, 70, 100, 149):
+        for column in (0, 1):
+            other = logs[row - m + 1 : row + 1, column]
+            if np.isnan(other).any():
+                assert np.isnan(found[row, column])
+                continue
+            a, b = ((v - v.mean()) / v.std() for v in (query, other))
+            assert found[row, column] == pytest.approx(np.sqrt(((a - b) ** 2).sum()), abs=1e-5)
+
+
+def test_distances_of_shapes_are_stumpys():
+    import stumpy
+
+    logs = np.random.default_rng(2).standard_normal(300).cumsum()
+    theirs = stumpy.mass(logs[200:230], logs)
+    np.testing.assert_allclose(Shapes(logs[:, None], 30)(229, 0)[29:, 0], theirs, atol=1e-5)
+
+
+def test_the_nearest_do_not_overlap():
+    distance = np.random.default_rng(0).random((300, 3))
+    rows, columns, told = nearest(distance, 8, 20)
+    assert np.diff(np.sort(rows)).min() >= 20
+    assert (np.diff(told) >= 0).all()
+    np.testing.assert_array_equal(distance[rows, columns], told)
+
+
+def test_likeness_is_of_normal_scores():
+    made = states(market(bars=500))
+    found = Likeness(made, 450)(400, 2)
+    each = [scores(made[name], 450) for name in made.names]
+    known = [s for s in each if np.isfinite(s[400, 2])]
+    expected = np.sqrt(np.mean([(s[300, 1] - s[400, 2]) ** 2 for s in known]))
+    assert found[300, 1] == pytest.approx(expected)
+
+
+def test_analogues_are_earlier_and_know_nothing_later():
+    bars = market(bars=900, tails=4)
+    made = states(bars)
+    told = analogues(bars, made, "S0", 700)
+    assert (told.table["end"] <= bars.index[700 - 20]).all()
+    cut = bars._rows(slice(0, 701))
+    again = analogues(cut, states(cut), "S0", 700)
+    pd.testing.assert_frame_equal(told.table, again.table)
+    pd.testing.assert_frame_equal(told.judged, again.judged)
+    assert len(again.actual) == 0
+    assert len(told.actual) == 20
+    assert set(told.judged["by"]) == {"shape of 20 bars", "shape of 60 bars", "shape of 120 bars", "state"}
+
+
+def test_what_follows_analogues_of_noise_does_not_differ():
+    p = []
+    for seed in range(20):
+        bars = market(seed, symbols=3, bars=900, tails=5)
+        p += analogues(bars, states(bars), "S0", 850, lengths=(20,), seed=seed).judged["p"].tolist()
+    assert len(p) == 40
+    assert np.mean(np.array(p) <= 0.1) < 0.25
+    assert 0.35 < np.mean(p) < 0.65
+
+
+def test_a_shape_that_repeats_is_found_with_what_follows_it():
+    rng = np.random.default_rng(4)
+    steps = 0.004 * rng.standard_normal((1500, 3))
+    shape = 0.02 * np.sin(np.arange(20) * 0.9)
+    for row in range(100, 1450, 90):
+        steps[row : row + 20, 0] = shape + 0.001 * rng.standard_normal(20)
+        steps[row + 20 : row + 25, 0] = 0.01
+    close = pd.DataFrame(
+        100 * np.exp(steps.cumsum(axis=0)), pd.bdate_range("2012-01-02", periods=1500), list("ABC")
+    )
+    bars = Bars.from_frames(close=close)
+    at = 100 + 90 * 14 + 19
+    told = analogues(bars, states(bars), "A", at, lengths=(20,), ahead=5, count=8)
+    row = told.judged.set_index("by").loc["shape of 20 bars"]
+    assert row["unusual"] < 0.05
+    assert row["difference"] > 1.0
+    assert row["p"] < 0.02
+    assert "above what follows any bar" in told.summary
+
+
+def test_too_short_a_past_has_no_analogues():
+    bars = market(bars=300)
+    with pytest.raises(NoData, match="earlier bars"):
+        analogues(bars, states(bars), "S0", 40)
+    with pytest.raises(UnknownName):
+        analogues(bars, states(bars), "S9", 250)
+
+
+# ---- rules
+
+
+def test_a_rule_is_a_text_that_can_be_read_back():
+    assert parsed("volume_5 > 0.5 and return_20 <= -1e-1")[1].level == -0.1
+    for bad in ("volume_5", "volume_5 = 3", "", "a > 1 or b > 2"):
+        with pytest.raises(BadParameter, match="conditions such as"):
+            parsed(bad)
+
+
+def test_a_planted_cause_becomes_a_rule_that_trades():
+    bars = synthetic.precursors(seed=3, symbols=3).bars
+    found = moves(bars)
+    told = explain(found, int(found.table.index[found.table["direction"] == "up"][0]), within=5)
+    assert told.distinguished
+    assert told.rules.holds
+    assert "volume_5 >" in str(told.rules.rule)
+    assert told.rules.tried > 20
+    idea = told.idea()
+    assert idea.strategy == "on_rule"
+    params = registry.get("on_rule").check(dict(idea.params))
+    signals = registry.get("on_rule")(bars[list(idea.symbols)], **params)
+    rung = rings(states(bars), told.rules.conditions)
+    entered = signals.entries.to_numpy()
+    assert entered.any()
+    assert (rung[entered]).all()
+    jumps = np.log(bars.close).diff().to_numpy() > 0.05
+    caught = [entered[max(0, t - 6) : t, n].any() for t, n in np.argwhere(jumps)]
+    assert np.mean(caught) > 0.5
+
+
+def test_on_rule_holds_for_some_bars_after_the_rule():
+    bars = market(bars=400)
+    made = registry.get("on_rule")(bars, rule="return_5 <= -1.5", hold=3)
+    rung = rings(states(bars), parsed("return_5 <= -1.5"))
+    for n, name in enumerate(bars.symbols):
+        last = None
+        for t in range(1, 400):
+            last = t if rung[t, n] else last
+            assert made.entries[name].iloc[t] == (rung[t, n] and not rung[t - 1, n])
+            assert made.exits[name].iloc[t] == (last is not None and t - last == 3)
+    with pytest.raises(BadParameter, match="conditions such as"):
+        registry.get("on_rule")(bars, rule="buy low")
+    with pytest.raises(BadInput, match="none is left"):
+        registry.get("on_rule")(bars, beside=4)
+
+
+def test_rules_are_judged_on_moves_they_have_not_seen():
+    bars = synthetic.precursors(seed=5, symbols=2).bars
+    found = moves(bars)
+    starts, inside = marks(found.table, bars)
+    whole = rules(found.states, starts, inside, within=5)
+    spoilt = starts.copy()
+    border = int(len(bars) * 0.7) + 5
+    spoilt[border:] = np.roll(spoilt[border:], 211, axis=0)  # other moves in the part that confirms
+    other = rules(found.states, spoilt, inside, within=5)
+    assert other.rule == whole.rule
+    assert other.unseen["lift"] < whole.unseen["lift"]
+    with pytest.raises(BadParameter, match="1, 2 or 3"):
+        rules(found.states, starts, inside, depth=4)
+
+
+# ---- the page
+
+
+@pytest.fixture
+def stocks(sample_desk):
+    return sample_desk.bars("AAPL,IBM,MSFT,GOOG")
+
+
+def test_apples_fall_of_2000_is_its_own(stocks):
+    found = moves(stocks)
+    told = explain(found, 0)
+    assert str(told.move) == "AAPL on 2000-09-29"
+    assert told.row["scope"] == "single name"
+    assert abs(told.attribution.unexplained) > 0.6
+    assert told.attribution.p < 0.001
+    assert "fell 51.9% on 2000-09-29" in told.summary
+    assert "the market does not explain it" in told.summary
+    assert told.row["volume"] > 10
+
+
+def test_the_autumn_of_2008_is_the_markets(stocks):
+    span = [pd.Timestamp(day, tz="UTC") for day in ("2008-09-15", "2008-11-20")]
+    told = explain(moves(stocks), Move("AAPL", *span))
+    assert told.row["scope"] == "market"
+    assert told.attribution.expected / told.attribution.change > 0.7
+    assert told.attribution.p > 0.05
+    assert "The market went along" in told.summary
+
+
+def test_every_figure_of_the_page_has_something_on_it(stocks):
+    figures = explain(moves(stocks), 1).figures()
+    assert list(figures)[:3] == ["What moved", "With what", "What came before"]
+    for figure in figures.values():
+        assert figure.data
+        assert figure.layout.title.text
+
+
+def test_a_span_that_is_no_move_of_the_bars_is_refused(stocks):
+    found = moves(stocks)
+    late = pd.Timestamp("2030-01-01", tz="UTC")
+    with pytest.raises(BadInput, match="stamps of bars"):
+        explain(found, Move("AAPL", late, late))
+    with pytest.raises(UnknownName, match="TSLA"):
+        explain(found, Move("TSLA", stocks.index[5], stocks.index[6]))
+    with pytest.raises(UnknownName):
+        explain(found, 10_000)
+
+
+def test_nothing_distinguishes_it_is_said():
+    bars = market(5, symbols=3, bars=2000, tails=3)
+    told = explain(moves(bars), 0)
+    assert not told.distinguished
+    assert NOTHING in told.summary
