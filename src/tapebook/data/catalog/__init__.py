@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tapebook.data.catalog.ledger import Ledger
+from tapebook.data.catalog.publications import Publications
 from tapebook.data.catalog.results import Results
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
@@ -62,6 +63,11 @@ class Catalog:
     def scans(self) -> Scans:
         """Stored scans of the market."""
         return Scans(self._rows)
+
+    @cached_property
+    def publications(self) -> Publications:
+        """What is published, and which runs are pinned."""
+        return Publications(self._rows)
 
     @cached_property
     def trials(self) -> Trials:

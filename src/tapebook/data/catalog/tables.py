@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -183,6 +183,38 @@ scans = Table(
     Column("summary", Text, nullable=False),
     Column("created", String(40), nullable=False),
     Column("run_id", String(200)),
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("source", Json, nullable=False),
+    Column("title", Text),
+    Column("description", Text),
+    Column("audience", Json, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("late_hours", Float),
+    Column("created", String(40), nullable=False),
+    Column("who", String(255), nullable=False),
+)
+
+shown_runs = Table(
+    "shown_runs",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False, index=True),
+    Column("run_id", String(200), nullable=False),
+    Column("since", String(40), nullable=False),
+)
+
+pins = Table(
+    "pins",
+    metadata,
+    Column("run_id", String(200), primary_key=True),
+    Column("note", Text, nullable=False),
+    Column("created", String(40), nullable=False),
 )
 
 frozen = Table(
