@@ -11,6 +11,7 @@ from tapebook.data.catalog.results import Results
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
+from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.tables import results, runs, scans
 from tapebook.data.catalog.trials import Trials
@@ -68,6 +69,11 @@ class Catalog:
     def publications(self) -> Publications:
         """What is published, and which runs are pinned."""
         return Publications(self._rows)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Sealed credentials; `tapebook.integration.vault` opens them."""
+        return Secrets(self._rows)
 
     @cached_property
     def trials(self) -> Trials:

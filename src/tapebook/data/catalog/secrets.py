@@ -1,0 +1,71 @@
+"""Sealed credentials in the catalogue: ciphertexts only, what opens them lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, text, update
+
+from tapebook.data.catalog.rows import SCHEMA, Rows, delete_one, one, plain
+from tapebook.data.catalog.tables import secrets
+
+Sealed = tuple[bytes, str]
+"""A ciphertext, and the name of the key that opens it."""
+
+
+class Secrets:
+    """One row a credential: its name, how often it was set, its ciphertext and its key's name."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def list(self) -> list[dict[str, Any]]:
+        """List rows by name."""
+        with self._rows.reading() as connection:
+            return [
+                plain(row) for row in connection.execute(select(secrets).order_by(secrets.c.id)).mappings()
+            ]
+
+    def get(self, name: str) -> Row[Any]:
+        """Return one row; UnknownName with the nearest name that there is."""
+        return one(self._rows, secrets, "secret", name)
+
+    def put(self, name: str, seal: Callable[[int, set[str]], Sealed], *, when: str, who: str) -> int:
+        """Store a credential and return its version; `seal` gets the version and the keys' names in use."""
+        mine = secrets.c.id == name
+        with self._rows.writing() as connection:
+            _alone(connection)
+            in_use = set(connection.scalars(select(secrets.c.key_id)))
+            before = connection.scalar(select(secrets.c.version).where(mine))
+            version = (before or 0) + 1
+            sealed, key_id = seal(version, in_use)
+            row = {"version": version, "sealed": sealed, "key_id": key_id, "updated": when, "who": who}
+            if before is None:
+                connection.execute(insert(secrets).values(id=name, created=when, **row))
+            else:
+                connection.execute(update(secrets).where(mine).values(row))
+        return version
+
+    def reseal(self, again: Callable[[dict[str, Any]], Sealed]) -> int:
+        """Replace every ciphertext in one transaction: all of them, or none if `again` raises."""
+        with self._rows.writing() as connection:
+            _alone(connection)
+            rows = [dict(row) for row in connection.execute(select(secrets)).mappings()]
+            for row in rows:
+                sealed, key_id = again(row)
+                changed = update(secrets).where(secrets.c.seq == row["seq"])
+                connection.execute(changed.values(sealed=sealed, key_id=key_id))
+        return len(rows)
+
+    def delete(self, name: str) -> None:
+        """Delete one row; UnknownName if there is none."""
+        delete_one(self._rows, secrets, "secret", name)
+
+
+def _alone(connection: Connection) -> None:
+    """Let no other process write secrets until this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {SCHEMA}.secrets IN SHARE ROW EXCLUSIVE MODE"))
+    else:  # the first write takes the one lock of SQLite, also when it changes nothing
+        connection.execute(delete(secrets).where(secrets.c.seq < 0))
