@@ -126,12 +126,22 @@ def test_returns_over_a_gap_are_not_filled():
     close[300:340] = np.nan
     series = one_series("A", close)
     assert len(series.moved) == 800 - 1 - 41
-    table = variance_ratios([series])
-    parts = np.concatenate([np.diff(np.log(close[:300])), np.diff(np.log(close[340:]))])
-    mean, one = parts.mean(), parts.var(ddof=1)
-    pairs = [close[t + 2] / close[t] for t in range(798) if np.isfinite(close[t : t + 3]).all()]
-    two = np.sum((np.log(pairs) - 2 * mean) ** 2) / (len(pairs) * 2 * (1 - 2 / len(parts)))
-    assert table.set_index("horizon").loc[2, "effect"] == pytest.approx(two / one - 1.0, rel=1e-9)
+    table = variance_ratios([series]).set_index("horizon")
+    first, second = (np.diff(np.log(part)) for part in (close[:300], close[340:]))
+    both = np.concatenate([first, second])
+    a, b = first - both.mean(), second - both.mean()
+    together = (a[1:] @ a[:-1] + b[1:] @ b[:-1]) / (len(a) + len(b) - 2)
+    assert table.loc[2, "effect"] == pytest.approx(together / both.var(ddof=1), rel=1e-9)
+
+
+def test_variance_ratios_of_bars_with_many_gaps_are_not_found_by_chance():
+    p = []
+    for seed in range(150):
+        close = walk(seed, 1000)[:, 0]
+        close[np.random.default_rng(seed).random(1000) < 0.1] = np.nan
+        p += variance_ratios([one_series("A", close)])["p"].tolist()
+    assert len(p) == 600
+    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.08
 
 
 def fractional(d, bars, seed):

@@ -15,25 +15,31 @@ def variance_ratio(moved: np.ndarray, known: np.ndarray, q: int) -> tuple[float,
     """Variance ratio VR(q), its standard error and z, robust to heteroskedasticity.
 
     Lo & MacKinlay (1988), RFS 1(1), overlapping and unbiased, equations 12–14 and 18–20. `moved` (T,) are
-    log returns with 0 where `known` (T,) is False; only sums of q known returns count. VR is 1 for a random
-    walk, above it for trending and below for reverting returns.
+    log returns where `known` (T,) is True. VR is 1 for a random walk, above it for trending and below for
+    reverting returns. Where returns are missing, sums of q of them are rare, so VR is put together from the
+    autocorrelations of the pairs that are known (their equation 15), to which its error belongs either way.
+    NaN where returns do not vary or a lag has fewer than 30 pairs.
     """
     n = int(known.sum())
     centred = np.where(known, moved - moved[known].mean(), 0.0)
-    squares = centred**2
-    one = float(squares.sum() / (n - 1))
-    total = np.concatenate([[0.0], np.cumsum(centred)])
-    count = np.concatenate([[0], np.cumsum(known)])
-    whole = count[q:] - count[:-q] == q
-    sums = (total[q:] - total[:-q])[whole]
-    ratio = float((sums**2).sum() / (len(sums) * q * (1.0 - q / n)) / one)
-    denominator = float(squares.sum()) ** 2
-    theta = sum(
-        (2.0 * (1.0 - k / q)) ** 2 * float((squares[k:] * squares[:-k]).sum()) / denominator
-        for k in range(1, q)
-    )
+    one = float(centred @ centred / (n - 1))
+    if one <= 0.0:
+        return np.nan, np.nan, np.nan
+    squares, ratio, theta = centred**2, 1.0, 0.0
+    for k in range(1, q):
+        weight, pairs = 2.0 * (1.0 - k / q), int((known[k:] & known[:-k]).sum())
+        if pairs < 30:
+            return np.nan, np.nan, np.nan
+        scale = one * (pairs if pairs < n - k else n)
+        ratio += weight * float(centred[k:] @ centred[:-k]) / scale
+        theta += weight**2 * float(squares[k:] @ squares[:-k]) / scale**2
+    if known.all():
+        total = np.concatenate([[0.0], np.cumsum(centred)])
+        sums = total[q:] - total[:-q]
+        ratio = float(sums @ sums) / (len(sums) * q * (1.0 - q / n)) / one
+        theta *= (n / (n - 1)) ** 2
     error = float(np.sqrt(theta))
-    return ratio, error, (ratio - 1.0) / error
+    return ratio, error, (ratio - 1.0) / error if error > 0.0 else np.nan
 
 
 def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.DataFrame:
@@ -47,7 +53,8 @@ def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.Dat
             if len(series.moved) < 10 * q:
                 continue
             ratio, error, z = variance_ratio(moved, known, q)
-            rows.append((series.symbol, q, ratio - 1.0, error, z, len(series.moved)))
+            if np.isfinite(z):
+                rows.append((series.symbol, q, ratio - 1.0, error, z, len(series.moved)))
     table = pd.DataFrame(rows, columns=["symbol", "horizon", "effect", "error", "statistic", "n"])
     return table.assign(
         question="variance ratio",
