@@ -52,7 +52,10 @@ def _attach() -> None:
         data,
         deliver,
         forward,
+        market,
+        publish,
         runs,
+        secrets,
         strategy,
         sweep,
         trials,
@@ -60,7 +63,21 @@ def _attach() -> None:
         walk_forward,
     )
 
-    for room in (data, strategy, versions, sweep, walk_forward, forward, trials, compare, runs, deliver):
+    for room in (
+        data,
+        strategy,
+        versions,
+        sweep,
+        walk_forward,
+        forward,
+        market,
+        trials,
+        compare,
+        runs,
+        secrets,
+        publish,
+        deliver,
+    ):
         for command in room.COMMANDS:
             main.add_command(command)
 

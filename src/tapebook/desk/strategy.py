@@ -10,12 +10,14 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.trials import TrialRoom
+from tapebook.errors import BadInput
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tapebook.data.panel import Bars
+    from tapebook.market.scan import Idea
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.backtest import Backtest
     from tapebook.strategy.causality import Causality
@@ -35,8 +37,8 @@ class StrategyRoom(TrialRoom):
 
     def backtest(
         self,
-        strategy: str | Callable[..., Any],
-        bars: Bars | str | Sequence[str],
+        strategy: str | Callable[..., Any] | Idea,
+        bars: Bars | str | Sequence[str] | None = None,
         *,
         rules: Rules | None = None,
         benchmark: str | pd.Series | None = None,
@@ -49,9 +51,11 @@ class StrategyRoom(TrialRoom):
         Parameters
         ----------
         strategy : str or function
-            A library name, "file.py:function", or a function `bars, **parameters -> Signals or weights`.
+            A library name, "file.py:function", a function `bars, **parameters -> Signals or weights`, or an
+            idea: a finding of a scan, `scan.idea(0)`, whose parameters and symbols it brings along.
         bars : Bars or symbols
-            What to trade. Symbols are read from the lake, adjusted for splits.
+            What to trade. Symbols are read from the lake, adjusted for splits. Of a panel that holds the
+            symbols of an idea, those are traded.
         rules : Rules, optional
             Cash, costs, sizing, stops and execution; single fields can be given among `settings`.
             A saved version's own by default.
@@ -68,11 +72,19 @@ class StrategyRoom(TrialRoom):
             Before anything is computed, naming the parameter, what was expected and the near name.
         """
         from tapebook.data.panel import Bars
+        from tapebook.market.scan import Idea
         from tapebook.strategy import Rules
         from tapebook.strategy.backtest import run_backtest
         from tapebook.strategy.rules import divided
 
+        if isinstance(strategy, Idea):
+            if bars is None or (isinstance(bars, Bars) and set(strategy.symbols) <= set(bars.symbols)):
+                bars = list(strategy.symbols) if bars is None else bars.select(*strategy.symbols)
+            settings = {**strategy.params, **settings}
+            strategy = strategy.strategy
         found = self.strategy(strategy)
+        if bars is None:
+            raise BadInput(f"backtest {found.name}: on what? Name symbols or give bars, such as 'AAPL,MSFT'")
         params, ruled = divided(found.name, found.parameters, settings)
         params, rules = found.check(params), replace(rules or found.rules or Rules(), **ruled)
         panel = bars if isinstance(bars, Bars) else self.bars(bars)

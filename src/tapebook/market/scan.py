@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -63,6 +64,12 @@ class Idea:
     params: Mapping[str, Any]
     symbols: tuple[str, ...]
 
+    @property
+    def command(self) -> str:
+        """The same as words of the command line."""
+        said = [f"--{name} {quote(str(value))}" for name, value in self.params.items()]
+        return " ".join(["tapebook backtest", self.strategy, quote(",".join(self.symbols)), *said])
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scan:
@@ -112,6 +119,28 @@ class Scan:
     def idea(self, finding: int = 0) -> Idea:
         """Turn one finding into a strategy of the library; BadParameter where it is none."""
         raise NotImplementedError
+
+    def ideas(self, most: int = 20) -> pd.DataFrame:
+        """List the findings that hold and that a strategy of the library trades, at most so many.
+
+        One row an idea: finding, strategy, symbols, parameters, and the `command` that tries it.
+        """
+        rows: list[dict[str, Any]] = []
+        for finding in self.found.index:
+            if len(rows) == most:
+                break
+            try:
+                idea = self.idea(finding)
+            except BadParameter:
+                continue
+            params = ", ".join(f"{name}={value}" for name, value in idea.params.items())
+            rows.append(
+                {
+                    "finding": finding, "strategy": idea.strategy, "symbols": ", ".join(idea.symbols),
+                    "parameters": params, "command": idea.command,
+                }
+            )  # fmt: skip
+        return pd.DataFrame(rows, columns=["finding", "strategy", "symbols", "parameters", "command"])
 
     def row(self, finding: int) -> pd.Series:
         """Return one row of the findings by its label."""
