@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from tapebook.redact import scrub
+
 
 class TapebookError(Exception):
     """Base of every error that tapebook raises on purpose. The command line prints it bare."""
+
+    def __str__(self) -> str:
+        return scrub(super().__str__())
 
 
 class UnknownName(TapebookError, LookupError):

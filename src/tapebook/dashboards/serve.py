@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import click
 
 from tapebook.errors import TapebookError
+from tapebook.integration.vault_key import VARIABLES
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -122,7 +123,8 @@ def _command(root: Path, port: int) -> list[str]:
 
 def _environment(config: Config) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(_TEMPLATES), os.environ.get("JUPYTER_PATH", "")]))
-    return os.environ | config.environment() | {"JUPYTER_PATH": path}
+    seen = {name: value for name, value in os.environ.items() if name not in VARIABLES}  # viewers need no key
+    return seen | config.environment() | {"JUPYTER_PATH": path}
 
 
 def _interrupt(*_: object) -> None:

@@ -7,11 +7,12 @@ from tapebook.desk.forward import ForwardRoom
 from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
 from tapebook.desk.runs import RunRoom
+from tapebook.desk.secrets import SecretRoom
 from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
-class Desk(CompareRoom, WalkForwardRoom, ForwardRoom, SweepRoom, MarketRoom, RunRoom, PublishRoom):
+class Desk(CompareRoom, WalkForwardRoom, ForwardRoom, SecretRoom, SweepRoom, MarketRoom, RunRoom, PublishRoom):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 
     desk = Desk.open()

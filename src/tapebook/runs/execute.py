@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tapebook import redact
 from tapebook.progress import Report
 from tapebook.runs.kernel import kill, running
 
@@ -130,6 +131,10 @@ def _drive(nb_man: Any, manager: Any, job: _Job) -> None:
         def papermill_execute_cells(self) -> None:
             self.kc.execute(_prelude(job.seed), silent=True, store_history=False)
             super().papermill_execute_cells()
+
+        def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+            msg["content"] = redact.scrubbed(msg["content"])  # what a child of the kernel printed
+            return super().process_message(msg, cell, cell_index)
 
         def execute_cell(self, cell: Any, cell_index: int, *args: Any, **kwargs: Any) -> Any:
             job.cell = cell_index + 1

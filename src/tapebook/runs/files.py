@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import Any
 
 from tapebook.data.plain import plain
+from tapebook.redact import scrub
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -25,11 +26,11 @@ def write_json(file: Path, said: dict[str, Any]) -> None:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part."""
+    """Write a file so that a reader sees the old one or the new one, never a part, and no credential."""
     part = file.with_name(f".{file.name}.{token_hex(4)}.part")
     try:
         with part.open("w", encoding="utf-8") as out:
-            out.write(text)
+            out.write(scrub(text))
             out.flush()
             os.fsync(out.fileno())
         part.replace(file)

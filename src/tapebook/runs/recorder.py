@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapebook import redact
 from tapebook.data.plain import plain
 from tapebook.errors import BadParameter
 from tapebook.runs.files import read_json, write_json
@@ -50,11 +51,11 @@ class Recorder:
         if self.folder:
             path = self._file("tables", name, "parquet")
             kept = frame.rename(columns=str) if not all(isinstance(c, str) for c in frame.columns) else frame
-            kept.to_parquet(path)
+            redact.frame(kept).to_parquet(path)
 
     def figure(self, name: str, figure: go.Figure) -> None:
         """Show a plotly figure and keep it as figures/<name>.json."""
-        text = figure.to_json()
+        text = redact.scrub(figure.to_json())
         if self.folder:
             self._file("figures", name, "json").write_text(text, encoding="utf-8")
         _display({PLOTLY: json.loads(text)}, raw=True)

@@ -15,8 +15,11 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from tapebook import redact
 from tapebook.config import Config
 from tapebook.errors import BadParameter, RunFailed
+from tapebook.integration.vault import refuse_values
+from tapebook.integration.vault_key import VARIABLES
 from tapebook.progress import Report
 from tapebook.runs import provenance, template
 from tapebook.runs.files import read_json, write_json
@@ -60,6 +63,7 @@ def run(
     RunFailed
         After what happened is recorded; the message says where notebook and page are.
     """
+    refuse_values(config, parameters)
     found = find_template(config, template)
     full = found.check(parameters)
     return _run(
@@ -171,6 +175,8 @@ def finish(
     from tapebook.runs.page import write_page
     from tapebook.runs.recorder import RECORDED
 
+    error = redact.scrubbed(error)
+    redact.folder(folder)
     manifest |= {"outcome": outcome, "error": error, "finished": _now(), "seconds": seconds}
     manifest |= read_json(folder / RECORDED)
     with suppress(FileNotFoundError):
@@ -246,7 +252,11 @@ def _row(manifest: dict[str, Any]) -> dict[str, Any]:
 def _environment(config: Config, folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
     """Give what the kernel sees: this process's variables, this desk, and the run's own."""
     desk = replace(config, snapshot=manifest["snapshot"], trials=manifest["trials"]).environment()
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAPEBOOK_")}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TAPEBOOK_") or name in VARIABLES
+    }
     return (
         inherited
         | desk

@@ -10,6 +10,7 @@ from threading import RLock
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     Connection,
     Engine,
     Row,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
+from tapebook import redact
 from tapebook.data.catalog.tables import metadata
 from tapebook.errors import ConfigError, UnknownName
 
@@ -60,6 +62,16 @@ class Rows:
         with self._engine.begin() as connection:
             yield connection
 
+    @property
+    def url(self) -> URL:
+        """Where the database is."""
+        return self._url
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None of PostgreSQL."""
+        return self._file
+
     def close(self) -> None:
         """Let go of every connection."""
         for name in ("_engine", "_empty"):
@@ -74,7 +86,9 @@ class Rows:
 
     @cached_property
     def _engine(self) -> Engine:
-        return _sqlite(self._url) if self._file is not None else _postgres(self._url)
+        engine = _sqlite(self._url) if self._file is not None else _postgres(self._url)
+        event.listen(engine, "before_cursor_execute", _without_credentials, retval=True)
+        return engine
 
     @cached_property
     def _empty(self) -> Engine:
@@ -102,6 +116,13 @@ class Rows:
                     f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml"
                 ) from error
             self._migrated = True
+
+
+def _without_credentials(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Write no credential that was revealed in this process into any row."""
+    return statement, redact.scrubbed(parameters)
 
 
 def _sqlite(url: Any) -> Engine:
