@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.ledger import Ledger
 from tapebook.data.catalog.publications import Publications
 from tapebook.data.catalog.results import Results
@@ -13,6 +14,7 @@ from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
 from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
+from tapebook.data.catalog.subscribers import Subscribers
 from tapebook.data.catalog.tables import results, runs, scans
 from tapebook.data.catalog.trials import Trials
 
@@ -84,6 +86,16 @@ class Catalog:
     def ledger(self) -> Ledger:
         """Frozen strategies and what they decided since."""
         return Ledger(self._rows)
+
+    @cached_property
+    def events(self) -> Events:
+        """The outbox: what happened."""
+        return Events(self._rows)
+
+    @cached_property
+    def subscribers(self) -> Subscribers:
+        """Who hears of events, and how far each is."""
+        return Subscribers(self._rows)
 
     def named_snapshots(self) -> set[int]:
         """Return every snapshot that a run, a result or a frozen strategy names: those must stay readable."""

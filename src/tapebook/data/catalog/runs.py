@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Connection, Row, select, update
 
+from tapebook.data.catalog.events import put
 from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import run_symbols, runs
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog.event_types import Event
 
 _KNOWN = [column.name for column in runs.columns if column.name != "seq"]
 _EMPTY: dict[str, Any] = {"parameters": {}, "symbols": [], "metrics": {}}
@@ -28,12 +32,23 @@ class Runs:
             insert_with_symbols(connection, runs, run_symbols, row)
 
     def update(self, id: str, *, only_if: str | None = None, **values: Any) -> bool:
-        """Change columns of a run, if its outcome still is `only_if`; say whether a row changed."""
-        query = update(runs).where(runs.c.id == id).values(values)
+        """Change columns of a run, if its outcome still is `only_if`; say whether a row changed.
+
+        An outcome that ends the run, or corrects how it ended, is told as an event in the same transaction.
+        """
+        query = update(runs).where(runs.c.id == id)
         if only_if is not None:
             query = query.where(runs.c.outcome == only_if)
         with self._rows.writing() as connection:
-            return bool(connection.execute(query).rowcount)
+            ended = False
+            if values.get("outcome", "running") != "running":  # asked first: the row is ours from then on
+                other = query.where(runs.c.outcome != values["outcome"]).values(outcome=values["outcome"])
+                ended = bool(connection.execute(other).rowcount)
+                query = update(runs).where(runs.c.id == id) if ended else query
+            found = bool(connection.execute(query.values(values)).rowcount)
+            if ended:
+                put(connection, _finished(connection, id))
+        return found
 
     def heartbeat(self, id: str) -> None:
         """Say that the run is still going on."""
@@ -67,3 +82,12 @@ class Runs:
     def delete(self, id: str) -> None:
         """Delete one row; UnknownName if there is none."""
         delete_one(self._rows, runs, "run", id)
+
+
+def _finished(connection: Connection, id: str) -> Event:
+    from tapebook.data.catalog.event_types import RunFinished
+
+    row = connection.execute(select(runs).where(runs.c.id == id)).mappings().one()
+    same = ("template", "outcome", "title", "strategy", "snapshot", "started", "finished", "seconds", "error")
+    said = {name: row[name] for name in same}
+    return RunFinished(run=row["id"], symbols=row["symbols"] or [], **said)

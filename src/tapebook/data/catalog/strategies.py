@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.catalog.events import put
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import frozen, results, runs, strategies, trials
 from tapebook.data.plain import plain as as_json
 from tapebook.errors import BadInput, UnknownName
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog.event_types import StrategyChanged
 
 _TRIES = 50
 _SHOWN = 3
@@ -83,6 +87,7 @@ class Strategies:
             try:
                 with self._rows.writing() as connection:
                     connection.execute(insert(strategies).values(row))
+                    put(connection, _changed(name, row["version"], "saved"))
             except IntegrityError:
                 continue
             return int(row["version"])
@@ -129,6 +134,7 @@ class Strategies:
             query = query.where(strategies.c.version == version)
         with self._rows.writing() as connection:
             if connection.execute(query).rowcount:
+                put(connection, _changed(name, version, _how(values)))
                 return
         self.get(name, version)
 
@@ -156,6 +162,7 @@ class Strategies:
             named = _named_by(connection, row)
             if not named:
                 connection.execute(delete(strategies).where(here))
+            put(connection, _changed(name, version, "archived" if named else "deleted"))
         return named
 
     def _promised(self, name: str) -> int:
@@ -170,6 +177,19 @@ class Strategies:
         query = select(strategies).where(strategies.c.name == name)
         with self._rows.reading() as connection:
             return connection.execute(query.order_by(strategies.c.version.desc())).all()
+
+
+def _changed(name: str, version: int | None, change: Any) -> StrategyChanged:
+    from tapebook.data.catalog.event_types import StrategyChanged
+
+    return StrategyChanged(name=name, version=version, change=change)
+
+
+def _how(values: Mapping[str, Any]) -> str:
+    """What a change of columns is called."""
+    if "archived" in values and len(values) == 1:
+        return "archived" if values["archived"] else "restored"
+    return "saved" if "archived" in values else "noted" if values.keys() == {"notes"} else "changed"
 
 
 def _same(row: Row[Any], source: str, code_hash: str, said: Mapping[str, Any]) -> bool:
