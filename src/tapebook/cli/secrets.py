@@ -30,7 +30,7 @@ def set_(name: str) -> None:
     if sys.stdin.isatty():
         value = click.prompt(f"value of {name}", hide_input=True, confirmation_prompt=True, err=True)
     else:
-        value = click.get_text_stream("stdin").read().removesuffix("\n").removesuffix("\r")
+        value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     with open_desk() as desk:
         version = desk.secrets.set(name, value)
     click.echo(f"secret:{name} stored, version {version}")
