@@ -12,7 +12,9 @@ from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
-class Desk(CompareRoom, WalkForwardRoom, ForwardRoom, SecretRoom, SweepRoom, MarketRoom, RunRoom, PublishRoom):
+class Desk(
+    CompareRoom, WalkForwardRoom, ForwardRoom, SecretRoom, SweepRoom, MarketRoom, RunRoom, PublishRoom
+):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 
     desk = Desk.open()

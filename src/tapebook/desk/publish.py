@@ -44,7 +44,7 @@ class PublishRoom(Core):
         return publish(
             self.config,
             name,
-            run=getattr(run, "id", run),
+            run=run if run is None or isinstance(run, str) else run.id,
             template=template,
             parameters=parameters,
             schedule=schedule,

@@ -54,12 +54,6 @@ class Publications:
                 return row
         raise UnknownName("publication", name, [row["name"] for row in found], "See `tapebook published`.")
 
-    def list(self) -> list[dict[str, Any]]:
-        """Every publication: pinned ones first, then the newest."""
-        query = select(publications).order_by(publications.c.pinned.desc(), publications.c.seq.desc())
-        with self._rows.reading() as connection:
-            return [plain(row) for row in connection.execute(query).mappings()]
-
     def delete(self, name: str) -> None:
         """Take a name away, with its history; its runs stay. UnknownName if there is none."""
         self.get(name)
@@ -102,6 +96,12 @@ class Publications:
         )
         with self._rows.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every publication: pinned ones first, then the newest."""
+        query = select(publications).order_by(publications.c.pinned.desc(), publications.c.seq.desc())
+        with self._rows.reading() as connection:
+            return [plain(row) for row in connection.execute(query).mappings()]
 
 
 def _now() -> str:
