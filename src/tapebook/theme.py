@@ -8,6 +8,7 @@ Nothing is imported here, so a page that shows one number may use it.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import floor, log10
 from typing import Any
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -113,6 +114,24 @@ def template(*, dark: bool = False) -> dict[str, Any]:
     header = {"fill": {"color": p.ground}, "line": {"color": p.line}, "font": {"color": p.ink}}
     cells = {"fill": {"color": p.surface}, "line": {"color": p.line}, "font": {"color": p.ink}}
     return {"layout": layout, "data": {"table": [{"header": header, "cells": cells}]}}
+
+
+def price_axis(low: float, high: float) -> dict[str, Any]:
+    """Return a logarithmic axis whose ticks are whole prices, 4 to 10 of them where they fit.
+
+    >>> price_axis(18.0, 130.0)["ticktext"]
+    ['20', '30', '50', '100']
+    """
+    if not 0.0 < low < high:
+        return {"type": "log"}
+    found: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5, 7), (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)):
+        powers = range(floor(log10(low)), floor(log10(high)) + 1)
+        found = [step * 10.0**power for power in powers for step in steps]
+        found = [value for value in found if low <= value <= high]
+        if len(found) >= 4:
+            break
+    return {"type": "log", "tickvals": found, "ticktext": [f"{value:,g}" for value in found]}
 
 
 def css() -> str:

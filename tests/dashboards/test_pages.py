@@ -178,7 +178,7 @@ def test_a_broken_figure_leaves_no_slider_for_the_one_before(config):
     shown = run_page(config, "one")
     control(shown, "figure").value = "drawdown"
     assert "drawdown cannot be read" in texts(shown)
-    assert control(shown, "from, to").layout.visibility == "hidden"
+    assert control(shown, "from, to").layout.display == "none"
 
 
 def test_a_span_keeps_each_mark_with_its_point_and_the_whole_last_day():

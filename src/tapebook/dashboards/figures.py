@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _ALONG = ("x", "y", "text", "customdata", "ids", "open", "high", "low", "close")
 """Properties of a trace that go along with its x."""
+_MOVING = ("sliders", "updatemenus")
+"""Controls of a figure with frames, which a live chart has not: the page has a slider of its own."""
 _MARKED = ("symbol", "color", "size", "opacity")
 
 
@@ -67,14 +69,31 @@ def widget(figure: dict[str, Any]) -> go.FigureWidget:
         import plotly.graph_objects as go
 
         kind = go.FigureWidget
+    still = {
+        "data": figure["data"],
+        "layout": {k: v for k, v in figure["layout"].items() if k not in _MOVING},
+    }
     try:
-        made = kind(go.Figure(figure, skip_invalid=True))
+        made = kind(go.Figure(still, skip_invalid=True))
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(f"plotly cannot draw it: {error}") from error
     if len(made.data) != len(figure["data"]):
         raise ValueError("plotly does not know the kind of every trace in it")
     made.update_layout(autosize=True)
     return made
+
+
+def steps(figure: dict[str, Any]) -> list[str]:
+    """Names of the figure's frames, in order; none of a figure that does not move."""
+    return [str(frame.get("name", number)) for number, frame in enumerate(figure.get("frames") or [])]
+
+
+def step(chart: go.FigureWidget, figure: dict[str, Any], number: int) -> None:
+    """Show one frame of `figure` in a live chart of it."""
+    frame = figure["frames"][number]
+    with chart.batch_update():
+        for place, trace in zip(frame.get("traces", range(len(frame["data"]))), frame["data"], strict=False):
+            chart.data[place].update({k: v for k, v in trace.items() if k != "type"}, overwrite=True)
 
 
 def narrow(chart: go.FigureWidget, figure: dict[str, Any], first: str, last: str) -> None:

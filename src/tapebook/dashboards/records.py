@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-FIRST = ("tearsheet", "equity", "weights")
+FIRST = ("tearsheet", "equity", "weights", "board", "heatmap")
 """Figures that a page opens with, if they are there."""
 
 

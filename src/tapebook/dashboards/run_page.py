@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from tapebook.dashboards import figures, look
+from tapebook.dashboards.move_explorer import is_explored, move_explorer
 from tapebook.dashboards.records import Record, find, records
 from tapebook.dashboards.tables import table_view
 
@@ -38,7 +39,10 @@ def run_page(config: Config, id: str | None = None) -> ipywidgets.Widget:
         said = f"There is no report <b>{escape(wanted)}</b>." if wanted else "There are no reports yet."
         return w.HTML(look.style() + look.page(BACK, f"<h1>Not found</h1><p>{said}</p>"))
     pieces: list[Any] = [w.HTML(look.style() + _head(record))]
-    pieces += [_charts(record)] if record.names("figures") else []
+    explorer = move_explorer(record)
+    pieces += [] if explorer is None else [explorer]
+    others = [name for name in record.names("figures") if explorer is None or not is_explored(name)]
+    pieces += [_charts(record, others)] if others else []
     pieces += [w.HTML(_metrics(record))] if record.metrics else []
     shown = {"metrics"} if record.metrics else set()  # with their conventions, just above
     for name in sorted(set(record.names("tables")) - shown):
@@ -76,15 +80,16 @@ def _trouble(record: Record) -> str:
     return f'<div class="trouble">This run did not succeed. {said}</div>'
 
 
-def _charts(record: Record) -> Any:
-    """A chart with two controls: which figure, and from when to when."""
+def _charts(record: Record, names: list[str]) -> Any:
+    """A chart with its controls: which figure, from when to when, or which of its frames."""
     import ipywidgets as w
 
-    names = record.names("figures")
     which = w.Dropdown(options=[(name.replace("_", " "), name) for name in names], description="figure")
     which.layout = w.Layout(width="auto", min_width="240px")
     between = w.SelectionRangeSlider(options=["…", "…"], description="from, to", continuous_update=False)
     between.layout = w.Layout(width="480px")
+    frame = w.SelectionSlider(options=["…"], description="when", continuous_update=False)
+    frame.layout = w.Layout(width="480px")
     place = w.VBox([])
     place.add_class("chart")
     state: dict[str, Any] = {"quiet": False}
@@ -96,11 +101,14 @@ def _charts(record: Record) -> Any:
         except (OSError, ValueError) as error:
             said = f"The figure {which.value} cannot be read: {error}"
             place.children = (w.HTML(look.page(f'<div class="trouble">{escape(said)}</div>')),)
-            between.layout.visibility = "hidden"
+            between.layout.display = frame.layout.display = "none"
             return
-        found = figures.span(state["figure"])
-        between.layout.visibility = "visible" if found else "hidden"
+        found, moving = figures.span(state["figure"]), figures.steps(state["figure"])
+        between.layout.display = None if found else "none"
+        frame.layout.display = None if moving else "none"
         state["quiet"] = True
+        if moving:
+            frame.options, frame.index = moving, 0
         if found:
             between.options = _dates(*found)
             between.index = (0, len(between.options) - 1)
@@ -110,10 +118,15 @@ def _charts(record: Record) -> Any:
         if not state["quiet"]:
             figures.narrow(place.children[0], state["figure"], *between.value)
 
+    def turn(_: Any = None) -> None:
+        if not state["quiet"]:
+            figures.step(place.children[0], state["figure"], frame.index)
+
     choose()
     which.observe(choose, "value")
     between.observe(move, "value")
-    controls = w.Box([which, between])
+    frame.observe(turn, "value")
+    controls = w.Box([which, between, frame])
     controls.add_class("controls")
     return w.VBox([controls, place])
 
