@@ -6,6 +6,7 @@ import pytest
 
 from cases import market
 from tapebook.strategy import registry, sweep_rows
+from tapebook.strategy.grid import Grid
 from tapebook.strategy.sweep import sweep
 from tapebook.strategy.sweep_rows import Rows
 
@@ -35,12 +36,14 @@ def answers(each, refused):
 def test_rows_stand_at_their_slots(monkeypatch, in_file, refused, each):
     monkeypatch.setattr(sweep_rows, "LARGE", 0 if in_file else 1e9)
     given = list(answers(each, refused))
-    rows = Rows(VALUES, "pq", each, 12)
+    found = [figures for _, figures in given]
+    rows = Rows(Grid(VALUES), "pq", each, 12)
     first = [3, 7, 11]  # measured ahead of the others, as a pilot does it
-    rows.put(np.array(first), [given[i] for i in first])
+    rows.put(np.array(first), np.array(first), [found[i] for i in first])
     rest = np.array([i for i in range(12) if i not in first])
     for part in (rest[:5], rest[5:]):
-        rows.put(part, [given[i] for i in part])
+        known = all(found[i] is not None for i in part)
+        rows.put(part, part, (np.stack if known else list)([found[i] for i in part]))
     table, expected = rows.table("XYZ"[:each]), slow(given, each)
     assert (rows.refused, len(table)) == (len(refused), each * (12 - len(refused)))
     if len(expected):

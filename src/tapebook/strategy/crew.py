@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy.declare import Strategy
-    from tapebook.strategy.grid import Settings
+    from tapebook.strategy.grid import Part, Settings
     from tapebook.strategy.rules import Rules
 
-    Answers = list[tuple[Settings, np.ndarray | None]]
+    Answers = Sequence[np.ndarray | None] | np.ndarray
+    """Figures of each combination of a part, (symbols, figures), None where one was refused."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class Crew:
         self.count = _count(self._pool)
         self._job: Any = job if self.here else _sent(job, self._pool)
 
-    def submit(self, chunk: Sequence[Settings], memory: Memory | None = None) -> Future[Answers]:
-        """Trade a chunk of combinations somewhere."""
-        return self._pool.submit(work, self._job, chunk, (memory or self.memory) if self.here else None)
+    def submit(self, part: Part, memory: Memory | None = None) -> Future[Answers]:
+        """Trade some combinations somewhere."""
+        return self._pool.submit(work, self._job, part, (memory or self.memory) if self.here else None)
 
     def leave(self) -> None:
         """Stop what is not under way yet; an executor that was given is left as it is."""
@@ -60,16 +61,16 @@ class Crew:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def work(job: Job, chunk: Sequence[Settings], memory: Memory | None) -> Answers:
-    """Trade each combination of a chunk: its figures, (symbols, figures); None where it was refused."""
+def work(job: Job, part: Part, memory: Memory | None) -> Answers:
+    """Trade each combination of a part."""
     from tapebook.strategy.compiled import Compiled
     from tapebook.strategy.sweep_work import figures_of, figures_of_all
 
     found = received(job.strategy)
     with remembering(memory or Memory()):
         if isinstance(found, Compiled) and job.alone:
-            return list(zip(chunk, figures_of_all(found, job.bars, job.rules, job.fixed, chunk), strict=True))
-        return [(c, figures_of(found, job.bars, job.rules, job.fixed | c, alone=job.alone)) for c in chunk]
+            return figures_of_all(found, job.bars, job.rules, job.fixed, part)
+        return [figures_of(found, job.bars, job.rules, job.fixed | c, alone=job.alone) for c in part]
 
 
 def _count(pool: Any) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product, starmap
 from math import prod
@@ -68,13 +69,12 @@ class Grid:
             name: found[i] for (name, found), i in zip(self.values.items(), self.steps(place), strict=True)
         }
 
-    def at_all(self, places: Sequence[int]) -> list[Settings]:
-        """Return the settings at many places, a lot faster than one by one."""
-        rest, columns = np.asarray(places), []
-        for found in reversed(self.values.values()):
-            rest, step = np.divmod(rest, len(found))
-            columns.append([found[i] for i in step.tolist()])
-        return [dict(zip(self.values, row, strict=True)) for row in zip(*reversed(columns), strict=True)]
+    def steps_of(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return, by setting, the place of many combinations along it."""
+        found, rest = {}, places
+        for name, values in reversed(self.values.items()):
+            rest, found[name] = np.divmod(rest, len(values))
+        return found
 
     def steps(self, place: int) -> tuple[int, ...]:
         """Return the place along each setting."""
@@ -141,11 +141,40 @@ class Todo(Sequence[Settings]):
     @overload
     def __getitem__(self, which: int) -> Settings: ...
     @overload
-    def __getitem__(self, which: slice) -> list[Settings]: ...
-    def __getitem__(self, which: int | slice) -> Settings | list[Settings]:
+    def __getitem__(self, which: slice) -> Part: ...
+    def __getitem__(self, which: int | slice) -> Settings | Part:
         if isinstance(which, slice):
-            return self.grid.at_all(self.places[which])
+            return Part.of(self.grid, self.places[which])
         return self.grid.at(self.places[which])
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Sequence[Settings]):
+    """Combinations that are handed out together, column by column: as compiled code takes them."""
+
+    columns: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, grid: Grid, places: Sequence[int] | np.ndarray) -> Part:
+        """Make the combinations at some places of a grid."""
+        steps = grid.steps_of(np.asarray(places, dtype=np.int64))
+        return cls({name: [values[i] for i in steps[name].tolist()] for name, values in grid.values.items()})
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    def __iter__(self) -> Iterator[Settings]:
+        names = tuple(self.columns)
+        return (dict(zip(names, row, strict=True)) for row in zip(*self.columns.values(), strict=True))
+
+    @overload
+    def __getitem__(self, which: int) -> Settings: ...
+    @overload
+    def __getitem__(self, which: slice) -> Part: ...
+    def __getitem__(self, which: int | slice) -> Settings | Part:
+        if isinstance(which, slice):
+            return Part({name: column[which] for name, column in self.columns.items()})
+        return {name: column[which] for name, column in self.columns.items()}
 
 
 def parted(strategy: Strategy, settings: Mapping[str, Any]) -> tuple[dict[str, list[Any]], Settings]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tapebook.strategy.grid import Part
+
 if TYPE_CHECKING:
     import optuna
     import pandas as pd
@@ -33,11 +35,11 @@ def guided(
     with _quiet():
         search = _Search(plan.grid, plan.seed, _known(before, places, plan.metric))
         while left > 0 and (batch := search.ask(min(BATCH, left))):
-            running = [crew.submit([plan.grid.at(p)]) for _, p in batch]
-            for (trial, _), future in zip(batch, running, strict=True):
+            running = [crew.submit(Part.of(plan.grid, [p])) for _, p in batch]
+            for (trial, place), future in zip(batch, running, strict=True):
                 answers = future.result()
-                rows.put(np.array([done]), answers)
-                ((_, found),) = answers
+                rows.put(np.array([done]), np.array([place]), answers)
+                (found,) = answers
                 search.tell(trial, None if found is None else _value(found, plan.metric))
                 done += 1
             left -= len(batch)

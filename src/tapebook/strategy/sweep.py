@@ -17,7 +17,7 @@ import pandas as pd
 from tapebook.errors import BadParameter, NoData
 from tapebook.strategy.crew import Crew, received
 from tapebook.strategy.figures import MARK
-from tapebook.strategy.grid import Settings, Todo, plain
+from tapebook.strategy.grid import Part, Settings, Todo, plain
 from tapebook.strategy.rules import Rules, divided
 from tapebook.strategy.sweep_plan import Plan, planned
 from tapebook.strategy.sweep_rows import Rows
@@ -357,7 +357,7 @@ def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report
     todo = todo[~np.isin(todo, list(before.places))] if before.places else todo
     size = len(todo) if plan.search != "optuna" else plan.asked
     each = len(plan.job.bars.symbols) if plan.job.alone else 1
-    rows, crew = Rows(plan.grid.values, names(), each, size), Crew(plan.job, executor)
+    rows, crew = Rows(plan.grid, names(), each, size), Crew(plan.job, executor)
     try:
         if plan.search == "optuna":
             guided(plan, before.table, _places_of(before.table, plan), crew, rows, report)
@@ -376,14 +376,15 @@ def _all(plan: Plan, todo: Any, crew: Crew, rows: Rows, report: Report) -> None:
 
     first = pilot(plan, todo, crew, thorough=False)
     known = np.isin(todo, list(first.answers))
-    rows.put(np.flatnonzero(known), [first.answers[place] for place in todo[known].tolist()])
+    rows.put(np.flatnonzero(known), todo[known], [first.answers[place] for place in todo[known].tolist()])
     rest, slots = Todo(plan.grid, todo[~known]), np.flatnonzero(~known)
     had, seconds = len(plan.places) - len(rest), first.estimate.seconds if first.estimate else 0.0
     told = f", about {duration(seconds)}" if seconds >= LONG else ""
     report(had, len(plan.places), f"combinations{told}")
     done, chunk = 0, _chunk(len(rest), first.each, crew.count)
     for answers in _in_order(crew, (rest[i : i + chunk] for i in range(0, len(rest), chunk))):
-        rows.put(slots[done : done + len(answers)], answers)
+        now = slice(done, done + len(answers))
+        rows.put(slots[now], rest.places[now], answers)  # type: ignore[arg-type]
         done += len(answers)
         report(had + done, len(plan.places), f"combinations{told}")
 
@@ -397,7 +398,7 @@ def _chunk(todo: int, each: float, workers: int) -> int:
 # ---- the work
 
 
-def _in_order(crew: Crew, chunks: Iterable[list[Settings]]) -> Iterator[Answers]:
+def _in_order(crew: Crew, chunks: Iterable[Part]) -> Iterator[Answers]:
     """Hand out a few chunks ahead, so that memory stays the same however many there are."""
     ahead = iter(chunks)
     running: list[Future[Answers]] = [crew.submit(chunk) for chunk in islice(ahead, 2 * crew.count)]

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tapebook.strategy.grid import Part
 from tapebook.strategy.memory import Memory
 
 if TYPE_CHECKING:
     from tapebook.strategy.crew import Crew
-    from tapebook.strategy.grid import Settings
     from tapebook.strategy.sweep_plan import Plan
-
-    Answers = dict[int, tuple[Settings, np.ndarray | None]]
 
 LONG = 10.0
 """Seconds; a sweep that will take longer says so before it starts."""
@@ -62,7 +60,7 @@ class Pilot:
 
     estimate: Estimate | None = None
     each: float = 0.0
-    answers: Answers = field(default_factory=dict)
+    answers: dict[int, np.ndarray | None] = field(default_factory=dict)
 
 
 def pilot(plan: Plan, todo: Sequence[int], crew: Crew, *, thorough: bool) -> Pilot:
@@ -97,13 +95,13 @@ def pilot(plan: Plan, todo: Sequence[int], crew: Crew, *, thorough: bool) -> Pil
 class _Trade:
     """Trades some combinations on all workers and says how long it took."""
 
-    def __init__(self, plan: Plan, crew: Crew, answers: Answers) -> None:
+    def __init__(self, plan: Plan, crew: Crew, answers: dict[int, np.ndarray | None]) -> None:
         self.grid, self.crew, self.answers = plan.grid, crew, answers
 
     def __call__(self, places: Sequence[int], memory: Memory) -> float:
         begun = time.perf_counter()
         parts = [part for part in np.array_split(np.asarray(places), self.crew.count) if len(part)]
-        running = [self.crew.submit([self.grid.at(p) for p in part], memory) for part in parts]
+        running = [self.crew.submit(Part.of(self.grid, part), memory) for part in parts]
         for part, future in zip(parts, running, strict=True):
             self.answers.update(zip(part.tolist(), future.result(), strict=True))
         return time.perf_counter() - begun

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from tapebook.strategy.grid import Settings
+    from tapebook.strategy.crew import Answers
+    from tapebook.strategy.grid import Grid
 
 LARGE = 32_000_000
 """Bytes of figures up to which they are kept in memory."""
@@ -21,18 +22,15 @@ WIDTH = 8
 class Rows:
     """Figures of up to `size` combinations, each at its slot, of `each` rows (symbols) and some `names`.
 
-    `values`: what was given of each setting that varies. Beyond LARGE bytes the figures are written
-    to a temporary file without a name, which is gone with the table that reads it: what such a sweep
-    takes of the memory does not grow with its figures.
+    Settings are known by their place in the grid. Beyond LARGE bytes the figures are written to a
+    temporary file without a name, which is gone with the table that reads it: what such a sweep takes
+    of the memory does not grow with its figures.
     """
 
-    def __init__(
-        self, values: Mapping[str, Sequence[Any]], names: Sequence[str], each: int, size: int
-    ) -> None:
-        self.values, self.names, self.each, self.size = values, tuple(names), each, size
+    def __init__(self, grid: Grid, names: Sequence[str], each: int, size: int) -> None:
+        self.grid, self.names, self.each, self.size = grid, tuple(names), each, size
         self.refused = 0
-        self._steps = {name: {v: i for i, v in enumerate(found)} for name, found in values.items()}
-        self._taken = np.full((len(values), size), -1, np.int32)
+        self._places = np.full(size, -1, np.int64)
         figures = (len(self.names), size * each)
         self._file: IO[bytes] | None = None
         if WIDTH * figures[0] * figures[1] > LARGE:
@@ -41,37 +39,37 @@ class Rows:
         else:
             self._block = np.empty(figures)
 
-    def put(self, slots: np.ndarray, answers: Sequence[tuple[Settings, np.ndarray | None]]) -> None:
-        """Keep what some combinations made, figures of shape (each, names); None where one was refused."""
-        done = [(slot, *answer) for slot, answer in zip(slots.tolist(), answers, strict=True)]
-        kept = [(slot, settings, found) for slot, settings, found in done if found is not None]
-        self.refused += len(done) - len(kept)
-        if not kept:
-            return
-        places = np.array([slot for slot, _, _ in kept])
-        for i, (name, steps) in enumerate(self._steps.items()):
-            self._taken[i, places] = [steps[settings[name]] for _, settings, _ in kept]
-        figures = np.stack([found for _, _, found in kept])
-        for first, part in _runs(places):
-            self._write(first * self.each, figures[part].reshape(-1, len(self.names)).T)
+    def put(self, slots: np.ndarray, places: np.ndarray, answers: Answers) -> None:
+        """Keep what the combinations at some places made; one that was refused leaves its slot empty."""
+        if not isinstance(answers, np.ndarray):
+            known = np.array([found is not None for found in answers], dtype=bool)
+            self.refused += len(known) - int(known.sum())
+            if not known.any():
+                return
+            slots, places = slots[known], places[known]
+            answers = np.stack([found for found in answers if found is not None])
+        self._places[slots] = places
+        for first, part in _runs(slots):
+            self._write(first * self.each, answers[part].reshape(-1, len(self.names)).T)
 
     def table(self, symbols: Sequence[str] | None) -> pd.DataFrame:
         """Make the table, at the very end: settings that varied, "symbol" where each is alone, figures."""
-        done = np.flatnonzero(self._taken[0] >= 0)
-        columns = {name: self._column(i, done) for i, name in enumerate(self.values)}
-        table = pd.DataFrame(columns)
+        done = np.flatnonzero(self._places >= 0)
+        steps = self.grid.steps_of(self._places[done])
+        table = pd.DataFrame({name: self._column(name, steps[name]) for name in self.grid.values})
         if symbols is not None:
             named = np.tile(np.array(list(symbols), dtype=object), len(done))
             table["symbol"] = pd.Series(named, dtype="str")
         figures = pd.DataFrame(self._figures(done).T, columns=list(self.names), copy=False)
         return pd.concat([table, figures], axis=1)
 
-    def _column(self, i: int, done: np.ndarray) -> np.ndarray | pd.Series:
-        """One setting, of the type that its values have together."""
-        found = np.array([*self.values.values()][i], dtype=object)
-        used, which = np.unique(self._taken[i, done], return_inverse=True)
-        values = pd.DataFrame({"": found[used]}).infer_objects()[""]
-        return values.take(np.repeat(which, self.each)).reset_index(drop=True)
+    def _column(self, name: str, steps: np.ndarray) -> Any:
+        """One setting, of the type that the values that came up have together."""
+        given = self.grid.values[name]
+        used = np.zeros(len(given), dtype=bool)
+        used[steps] = True
+        values = pd.Series([given[i] for i in np.flatnonzero(used)], dtype=object).infer_objects().array
+        return values.take(np.repeat((np.cumsum(used) - 1)[steps], self.each))
 
     def _write(self, row: int, figures: np.ndarray) -> None:
         if self._file is None:

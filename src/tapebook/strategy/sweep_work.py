@@ -15,11 +15,10 @@ from tapebook.strategy.rules import divided
 from tapebook.strategy.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tapebook.data.panel import Bars
     from tapebook.strategy.compiled import Compiled
     from tapebook.strategy.declare import Strategy
+    from tapebook.strategy.grid import Part
     from tapebook.strategy.rules import Rules
 
 
@@ -79,35 +78,34 @@ def _decided(
 
 
 def figures_of_all(
-    found: Compiled, bars: Bars, rules: Rules, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]
+    found: Compiled, bars: Bars, rules: Rules, fixed: dict[str, Any], part: Part
 ) -> np.ndarray:
     """Figures of combinations of a compiled strategy, (combinations, symbols, figures), symbols alone."""
-    params = _numbers_of(found, fixed, chunk)
+    params = _numbers_of(found, fixed, part)
     ruled = {name: value for name, value in fixed.items() if name not in found.parameters}
     rules = rules.changed(**ruled) if ruled else rules
-    vary = [name for name in chunk[0] if name not in found.parameters]
-    out = np.empty((len(bars.symbols), len(chunk), len(names())))
+    vary = [name for name in part.columns if name not in found.parameters]
+    out = np.empty((len(bars.symbols), len(part), len(names())))
     if not vary:
-        _batch(found, bars, rules, params, np.tile(s.numbers_of(rules, 1), (len(chunk), 1)), out)
+        _batch(found, bars, rules, params, np.tile(s.numbers_of(rules, 1), (len(part), 1)), out)
         return out.transpose(1, 0, 2)
-    each = [rules.changed(**{name: c[name] for name in vary}) for c in chunk]
+    each = [rules.changed(**{name: c[name] for name in vary}) for c in part]
     alike: dict[Any, list[int]] = {}
     for i, r in enumerate(each):
         alike.setdefault((r.sizing, r.same_close, r.direction, r.volatility_bars), []).append(i)
     for places in alike.values():  # rules that differ in numbers only
         numbers = np.array([s.numbers_of(each[i], 1) for i in places])
-        part = np.empty((len(out), len(places), out.shape[2]))
-        _batch(found, bars, each[places[0]], params[places], numbers, part)
-        out[:, places] = part
+        made = np.empty((len(out), len(places), out.shape[2]))
+        _batch(found, bars, each[places[0]], params[places], numbers, made)
+        out[:, places] = made
     return out.transpose(1, 0, 2)
 
 
-def _numbers_of(found: Compiled, fixed: dict[str, Any], chunk: Sequence[dict[str, Any]]) -> np.ndarray:
+def _numbers_of(found: Compiled, fixed: dict[str, Any], part: Part) -> np.ndarray:
     """Parameters of each combination as numbers, shape (combinations, parameters)."""
-    params = np.empty((len(chunk), len(found.parameters)))
+    params = np.empty((len(part), len(found.parameters)))
     for i, (name, parameter) in enumerate(found.parameters.items()):
-        varies = name in chunk[0]
-        params[:, i] = [c[name] for c in chunk] if varies else fixed.get(name, parameter.default)
+        params[:, i] = part.columns.get(name, fixed.get(name, parameter.default))
     return params
 
 
