@@ -36,5 +36,10 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOME[name]), name)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Give a notebook `%%tape` and `%backtest`: `%load_ext tapebook`."""
+    import_module("tapebook.magics").load(shell)
+
+
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
