@@ -148,6 +148,11 @@ def css() -> str:
     )
 
 
+def paper() -> str:
+    """CSS for `@media print`: the light colours, whatever the reader's mode is on the screen."""
+    return f":root, :root[data-theme] {{ color-scheme: light; {_variables(LIGHT)} }}"
+
+
 def _variables(colours: Palette) -> str:
     named = {name: value for name, value in asdict(colours).items() if isinstance(value, str)}
     return " ".join(f"--{name}: {value};" for name, value in named.items())

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
+from tapebook.runs.page_words import describe
+
 PLOTLY = "application/vnd.plotly.v1+json"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _SCRIPTS = re.compile(r"<script\b.*?</script\s*>|<link\b[^>]*>|<iframe\b.*?</iframe\s*>", re.I | re.S)
@@ -42,11 +44,13 @@ def _output(output: dict[str, Any]) -> str | None:
 def _rich(data: dict[str, Any]) -> str | None:
     if PLOTLY in data:
         figure = {"data": data[PLOTLY].get("data", []), "layout": data[PLOTLY].get("layout", {})}
+        figure |= {"frames": frames} if (frames := data[PLOTLY].get("frames")) else {}
         text = json.dumps(figure).replace("<", "\\u003c")
         height = figure["layout"].get("height") or 420
-        style = f"min-height:{int(height)}px"
+        style, words = f"min-height:{int(height)}px", html.escape(describe(figure), quote=True)
         return (
-            f"<figure class='chart' style='{style}'><script type='application/json'>{text}</script></figure>"
+            f"<figure class='chart' style='{style}' tabindex='0' role='img' aria-label='{words}'>"
+            f"<script type='application/json'>{text}</script></figure>"
         )
     for mime in ("image/svg+xml", "image/png", "image/jpeg"):
         if mime in data:

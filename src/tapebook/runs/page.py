@@ -13,6 +13,7 @@ from typing import Any
 from tapebook import theme
 from tapebook.runs.files import read_json, write_text
 from tapebook.runs.outputs import blocks
+from tapebook.runs.page_summary import write_summary
 from tapebook.runs.record import MANIFEST, NOTEBOOK, PAGE, shown
 
 STATIC = "_static"
@@ -35,6 +36,7 @@ def write_page(folder: Path) -> None:
     charts = any("class='chart'" in part for part in parts)
     page = _template().render(
         css=theme.css(),
+        print_css=theme.paper(),
         name=f"{manifest['template']}: {manifest['run_id']}",
         manifest=manifest,
         why=None if manifest["outcome"] == "succeeded" else _OUTCOME[manifest["outcome"]],
@@ -54,6 +56,7 @@ def write_page(folder: Path) -> None:
         packages=manifest.get("packages") or {},
     )
     write_text(folder / PAGE, page)
+    write_summary(folder)
 
 
 def plotly_script(reports: Path) -> str:
