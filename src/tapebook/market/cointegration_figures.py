@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tapebook.theme import LIGHT, template
+from tapebook.theme import LIGHT, price_axis, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -19,6 +19,7 @@ def spread_figure(scan: Cointegration, finding: int) -> go.Figure:
 
     row, gap = scan.row(finding), 100.0 * scan.spread(finding)
     prices = scan.bars.close[[row["a"], row["b"]]].dropna()
+    prices = 100.0 * prices / prices.iloc[0]
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12, row_heights=[0.5, 0.5],
         subplot_titles=(
@@ -28,7 +29,7 @@ def spread_figure(scan: Cointegration, finding: int) -> go.Figure:
     )  # fmt: skip
     for number, name in enumerate((row["a"], row["b"])):
         figure.add_scatter(
-            x=prices.index, y=100.0 * prices[name] / prices[name].iloc[0], name=name,
+            x=prices.index, y=prices[name], name=name,
             line={"color": LIGHT.series[number], "width": 1.5, "dash": ("solid", "dot")[number]},
             hovertemplate=f"{name} %{{x|%Y-%m-%d}}: %{{y:,.1f}}<extra></extra>", row=1, col=1,
         )  # fmt: skip
@@ -46,6 +47,8 @@ def spread_figure(scan: Cointegration, finding: int) -> go.Figure:
         title=f"{row['a']} and {row['b']}: {slow}, now {row['z']:+.1f} deviations from the mean",
     )  # fmt: skip
     figure.update_annotations(font_size=13, x=0, xanchor="left")
-    figure.update_yaxes(title_text="price", type="log", row=1, col=1, dtick="D2")
+    figure.update_yaxes(
+        title_text="price", **price_axis(prices.min().min(), prices.max().max()), row=1, col=1
+    )
     figure.update_yaxes(title_text="spread, %", row=2, col=1)
     return figure

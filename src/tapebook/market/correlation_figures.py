@@ -41,61 +41,77 @@ def profile(scan: Correlations, a: str, b: str, lags: int = 20) -> pd.DataFrame:
 
 
 def pair_figure(scan: Correlations, a: str, b: str) -> go.Figure:
-    """Prices from 100, rolling correlation and lead–lag profile of one pair, one above the other."""
+    """Prices from 100, spread, rolling correlation and lead–lag profile of one pair, one above the other."""
     from plotly.subplots import make_subplots
 
+    close = scan.bars.close[[a, b]].dropna()
+    hedge, gap = spread(close)
+    window = min(WINDOW, len(scan.returns))
     figure = make_subplots(
-        rows=3,
+        rows=4,
         cols=1,
-        vertical_spacing=0.13,
-        row_heights=[0.42, 0.25, 0.33],
+        vertical_spacing=0.09,
+        row_heights=[0.3, 0.2, 0.2, 0.3],
         subplot_titles=(
             "price, first shared bar = 100",
-            f"correlation of returns over the last {min(WINDOW, len(scan.returns))} bars",
+            f"spread: log {a} − {hedge:.2f} × log {b}, hedge of all these bars",
+            f"correlation of returns over the last {window} bars",
             f"correlation at each lag; above 0 {a} leads {b}",
         ),
     )
-    _prices(figure, scan, (a, b))
-    window = min(WINDOW, len(scan.returns))
+    _prices(figure, close)
     line = rolling_pair(scan.returns, a, b, window)
-    figure.add_scatter(
-        x=line.index, y=line, line={"color": LIGHT.series[2], "width": 1.5}, showlegend=False, row=2, col=1,
-        name="rolling correlation", hovertemplate="%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>",
-    )  # fmt: skip
-    figure.update_xaxes(matches="x", row=2, col=1)
+    line = line[line.first_valid_index() : line.last_valid_index()]
+    for row, values, name, shown in (
+        (2, 100.0 * gap, "spread", "%{x|%Y-%m-%d}: %{y:.1f} %<extra></extra>"),
+        (3, line, "rolling correlation", "%{x|%Y-%m-%d}: %{y:.2f}<extra></extra>"),
+    ):
+        figure.add_scatter(
+            x=values.index, y=values, line={"color": LIGHT.series[2], "width": 1.5}, showlegend=False,
+            name=name, hovertemplate=shown, row=row, col=1,
+        )  # fmt: skip
+        figure.update_xaxes(matches="x", row=row, col=1)
+    figure.update_yaxes(title_text="spread, %", zeroline=True, row=2, col=1)
+    figure.update_yaxes(title_text="correlation", range=[-1.05, 1.05], zeroline=True, row=3, col=1)
     _profile(figure, profile(scan, a, b))
     figure.update_layout(
-        template=template(), title=f"{a} and {b}", height=760, legend={"x": 1, "xanchor": "right", "y": 1.06}
+        template=template(), title=f"{a} and {b}", height=960, legend={"x": 1, "xanchor": "right", "y": 1.05}
     )
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     return figure
 
 
-def _prices(figure: go.Figure, scan: Correlations, names: tuple[str, str]) -> None:
-    close = scan.bars.close[list(names)].dropna()
-    for number, name in enumerate(names):
+def spread(close: pd.DataFrame) -> tuple[float, pd.Series]:
+    """Hedge ratio and spread of two prices (T, 2): what least squares leaves of the first one's log."""
+    logs = close.transform(np.log)
+    y, x = (logs.iloc[:, n] - logs.iloc[:, n].mean() for n in (0, 1))
+    hedge = float(x @ y / (x @ x)) if close.iloc[:, 1].nunique() > 1 else 0.0
+    return hedge, y - hedge * x
+
+
+def _prices(figure: go.Figure, close: pd.DataFrame) -> None:
+    based = 100.0 * close / close.iloc[0]
+    for number, name in enumerate(close.columns):
         figure.add_scatter(
-            x=close.index, y=100.0 * close[name] / close[name].iloc[0], name=name,
+            x=based.index, y=based[name], name=name,
             line={"color": LIGHT.series[number], "width": 1.5, "dash": ("solid", "dot")[number]},
             hovertemplate=f"{name} %{{x|%Y-%m-%d}}: %{{y:,.1f}}<extra></extra>", row=1, col=1,
         )  # fmt: skip
-    based = 100.0 * close / close.iloc[0]
     figure.update_yaxes(title_text="price", **price_axis(based.min().min(), based.max().max()), row=1, col=1)
-    figure.update_yaxes(title_text="correlation", range=[-1.05, 1.05], row=2, col=1, zeroline=True)
 
 
 def _profile(figure: go.Figure, told: pd.DataFrame) -> None:
     for edge, fill in (("high", None), ("low", "tonexty")):
         figure.add_scatter(
-            x=told["lag"], y=told[edge], mode="lines", line={"width": 0}, fill=fill, row=3, col=1,
+            x=told["lag"], y=told[edge], mode="lines", line={"width": 0}, fill=fill, row=4, col=1,
             fillcolor="rgba(120,130,140,0.25)", hoverinfo="skip", name="95 % of chance",
             showlegend=fill is not None,
         )  # fmt: skip
     out = (told["correlation"] < told["low"]) | (told["correlation"] > told["high"])
     figure.add_bar(
-        x=told["lag"], y=told["correlation"], row=3, col=1, showlegend=False, name="correlation",
+        x=told["lag"], y=told["correlation"], row=4, col=1, showlegend=False, name="correlation",
         marker_color=np.where(out, LIGHT.gain, LIGHT.line), width=0.6,
         hovertemplate="lag %{x}: %{y:.3f}<extra></extra>",
     )  # fmt: skip
-    figure.update_xaxes(title_text="lag, bars", row=3, col=1)
-    figure.update_yaxes(title_text="correlation", row=3, col=1)
+    figure.update_xaxes(title_text="lag, bars", row=4, col=1)
+    figure.update_yaxes(title_text="correlation", row=4, col=1)

@@ -24,7 +24,9 @@ from tapebook.market.scan import LEVEL, MIN_COVERAGE, Idea, Scan, covered, known
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from tapebook.market.correlation_breaks import CorrelationBreaks
     from tapebook.market.correlation_rolling import Rolling
+    from tapebook.market.structure import Structure
 
 Chance = Literal["robust", "effective", "permutation"]
 KEEP = 10_000
@@ -65,6 +67,29 @@ class Correlations(Scan):
         from tapebook.market.correlation_figures import profile
 
         return profile(self, a, b, lags)
+
+    def structure(self, *, rows: int = 250, **settings: Any) -> Structure:
+        """Clusters, spanning tree, eigenvalues beyond noise and cleaned matrices of the returns.
+
+        Settings are those of `tapebook.market.structure.structure`. Symbols without which the others share
+        `rows` rows are left out first, which its `warnings` tell.
+        """
+        from tapebook.market.structure import structure
+        from tapebook.market.structure_choice import most_shared
+
+        used, out = most_shared(self.returns, rows)
+        told = structure(used, **settings)
+        if not out:
+            return told
+        them = "it" if len(out) == 1 else "them"
+        why = f"{', '.join(out)} left out: with {them} all symbols share fewer than {rows:,} rows"
+        return replace(told, warnings=(why, *told.warnings))
+
+    def breaks(self, **settings: Any) -> CorrelationBreaks:
+        """When the correlation of a pair, and of all, changed; see `market.correlation_breaks`."""
+        from tapebook.market.correlation_breaks import correlation_breaks
+
+        return correlation_breaks(self.returns, **settings)
 
     @property
     def summary(self) -> str:

@@ -98,6 +98,12 @@ class Scan:
         return self.findings[self.findings["holds"].astype(bool)]
 
     @property
+    def shown(self) -> pd.DataFrame:
+        """The findings as a page shows them: the question, the effect and whether it holds, then the rest."""
+        first = [*self.keys, "effect", "low", "high", "q", "holds"]
+        return self.findings[[*first, *self.findings.columns.drop(first)]]
+
+    @property
     def summary(self) -> str:
         """What was asked, of what, and what is left, in words."""
         held, asked = len(self.found), int(self.findings["p"].notna().sum())

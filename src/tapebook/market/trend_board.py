@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.market.trends import Trends
 
-SPARK_BARS, ROW, TOP, FOOT = 250, 30, 112, 34
-"""Bars in a small picture of prices; heights in px of a row, of the heading and of the foot."""
+SPARK_BARS, ROW, TOP, FOOT, WIDTH = 250, 30, 112, 34, 900
+"""Bars in a small picture of prices; in px a row, the heading, the foot, and the least width to be read."""
 
 
 def board(
@@ -114,7 +114,7 @@ def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figu
         showlegend=False,
         xaxis={"range": [0, 1], "visible": False, "fixedrange": True},
         yaxis={"range": [len(shown) - 0.4, -1.5], "visible": False, "fixedrange": True},
-        meta={"description": _described(shown, spans)},
+        meta={"description": _described(shown, spans), "min_width": WIDTH},
     )
     return figure
 
@@ -123,14 +123,14 @@ def _columns(spans: list[int], p: Any) -> list[Any]:
     """(x, anchor, heading, row → (text, colour)) of each column of words."""
     middle = spans[len(spans) // 2]
     named = [f"Return {h}" if n == 0 else f"{h} bars" for n, h in enumerate(spans[:3])]
-    moves = [(0.295 + 0.075 * n, "right", named[n], _momentum(h, p)) for n, h in enumerate(spans[:3])]
+    moves = [(0.27 + 0.07 * n, "right", named[n], _momentum(h, p)) for n, h in enumerate(spans[:3])]
     return [
         (0.0, "left", "Symbol", lambda r: (f"<b>{_short(r['symbol'])}</b>", p.ink)),
         *moves,
-        (0.465, "left", "Trend", lambda r: _trend(r, p)),
-        (0.585, "left", f"Mean of {middle}", lambda r: _side(r, p)),
-        (0.705, "left", "Volatility", lambda r: _volatility(r, p)),
-        (0.812, "left", "Drawdown", lambda r: _drawdown(r, p)),
+        (0.425, "left", "Trend", lambda r: _trend(r, p)),
+        (0.545, "left", f"Mean of {middle}", lambda r: _side(r, p)),
+        (0.67, "left", "Volatility", lambda r: _volatility(r, p)),
+        (0.785, "left", "Drawdown", lambda r: _drawdown(r, p)),
     ]
 
 
@@ -174,7 +174,7 @@ def _drawdown(row: dict[str, Any], p: Any) -> tuple[str, str]:
 def _sparkline(figure: go.Figure, close: pd.Series, n: int, p: Any) -> None:
     values = close.dropna().iloc[-SPARK_BARS:].to_numpy(dtype=float)
     low, high = values.min(), values.max()
-    x = 0.095 + 0.13 * np.linspace(0.0, 1.0, len(values))
+    x = 0.09 + 0.1 * np.linspace(0.0, 1.0, len(values))
     y = n + 0.36 - 0.72 * (values - low) / ((high - low) or 1.0)
     colour = p.gain if values[-1] >= values[0] else p.loss
     line = {"color": colour, "width": 1.4}
@@ -200,7 +200,7 @@ def _rules(figure: go.Figure, rows: int, p: Any) -> None:
     for n in range(rows):
         line = {"color": p.line, "width": 1}
         figure.add_shape(type="line", x0=0, x1=1, y0=n - 0.5, y1=n - 0.5, line=line, layer="below")
-    _text(figure, 0.095, "left", -0.85, f"<b>Last {SPARK_BARS} bars</b>", p.muted)
+    _text(figure, 0.09, "left", -0.85, f"<b>Last {SPARK_BARS} bars</b>", p.muted)
 
 
 def _short(name: str) -> str:
