@@ -83,10 +83,10 @@ def pair_figure(scan: Correlations, a: str, b: str) -> go.Figure:
 
 def spread(close: pd.DataFrame) -> tuple[float, pd.Series]:
     """Hedge ratio and spread of two prices (T, 2): what least squares leaves of the first one's log."""
-    logs = close.transform(np.log)
-    y, x = (logs.iloc[:, n] - logs.iloc[:, n].mean() for n in (0, 1))
+    logs = np.log(close.to_numpy(dtype=float))
+    y, x = (logs - logs.mean(axis=0)).T
     hedge = float(x @ y / (x @ x)) if close.iloc[:, 1].nunique() > 1 else 0.0
-    return hedge, y - hedge * x
+    return hedge, pd.Series(y - hedge * x, close.index)
 
 
 def _prices(figure: go.Figure, close: pd.DataFrame) -> None:
