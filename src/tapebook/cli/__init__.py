@@ -51,7 +51,9 @@ def _attach() -> None:
         compare,
         data,
         deliver,
+        events,
         forward,
+        kernel,
         market,
         publish,
         runs,
@@ -74,8 +76,10 @@ def _attach() -> None:
         trials,
         compare,
         runs,
+        kernel,
         secrets,
         publish,
+        events,
         deliver,
     ):
         for command in room.COMMANDS:

@@ -32,7 +32,7 @@ class Compacted:
         )
 
 
-def compact(store: Store, keep: Collection[int]) -> Compacted:
+def compact(store: Store, keep: Collection[int], until: int | None = None) -> Compacted:
     """Merge files, drop snapshots, remove files; see `Lake.compact`.
 
     A reader whose file goes away asks again (`read.seeing`). Only files that this catalogue had
@@ -42,24 +42,25 @@ def compact(store: Store, keep: Collection[int]) -> Compacted:
         return Compacted()
     with store.alone() as cursor:
         before = _size(store, cursor)
-        dropped = _expire(cursor, keep)
+        dropped = _expire(cursor, keep, until)
         for table in TABLES:
             cursor.execute(
                 f"CALL ducklake_rewrite_data_files('{NAME}', '{table}', delete_threshold => {WORTH})"
             )
         cursor.execute(f"CALL ducklake_merge_adjacent_files('{NAME}')")
-        dropped += _expire(cursor, {*keep, newest(cursor)})
+        dropped += _expire(cursor, {*keep, newest(cursor)}, until)
         cursor.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
         after = _size(store, cursor)
     return Compacted(before[0], after[0], before[1], after[1], dropped)
 
 
-def _expire(cursor: DuckDBPyConnection, keep: Collection[int]) -> int:
-    """Drop all snapshots but the newest and `keep`; return how many."""
+def _expire(cursor: DuckDBPyConnection, keep: Collection[int], until: int | None) -> int:
+    """Drop all snapshots up to `until` but the newest and `keep`; return how many."""
     numbers = [
         number for (number,) in cursor.execute(f"SELECT snapshot_id FROM {NAME}.snapshots()").fetchall()
     ]
     old = sorted(set(numbers) - set(keep) - {max(numbers)})
+    old = [number for number in old if until is None or number <= until]
     if old:
         cursor.execute(f"CALL ducklake_expire_snapshots('{NAME}', versions => {old})")
     return len(old)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tapebook.config import Config
+    from tapebook.data.changes import Change
     from tapebook.data.panel import Adjust, Bars
 
 __all__ = ["Compacted", "Lake", "Written"]
@@ -114,12 +115,13 @@ class Lake:
         length = None if freq is None else Frequency.parse(freq)
         return delete(self._store, _names(symbols), length, start, end, note)
 
-    def compact(self, *, keep: Collection[int] = ()) -> Compacted:
+    def compact(self, *, keep: Collection[int] = (), until: int | None = None) -> Compacted:
         """Merge small files, drop all snapshots but the newest and `keep`, and remove unused files.
 
-        No answer changes, now or at a snapshot that is kept. Others may read meanwhile.
+        No answer changes, now or at a snapshot that is kept. Others may read meanwhile. Snapshots after
+        number `until` stay as well: those that nobody was told of yet.
         """
-        return compact(self._store, set(keep))
+        return compact(self._store, set(keep), until)
 
     # ---- reading
 
@@ -227,6 +229,19 @@ class Lake:
         """Number of the newest snapshot, or of the one valid at a number or time; else NoData."""
         with closing(self._store.reading()) as cursor:
             return snapshots.resolve(cursor, asof)
+
+    def changes(self, after: int = -1, *, limit: int = 100) -> tuple[int, list[Change]]:
+        """What the snapshots after number `after` did to the bars, oldest first, and the last one looked at.
+
+        At most `limit` snapshots are looked at; (after, []) when there is none.
+        """
+        from tapebook.data.changes import changes
+
+        try:
+            with closing(self._store.reading()) as cursor:
+                return changes(cursor, after, limit)
+        except NoData:
+            return after, []
 
     def sql(
         self,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 AsOf = int | str | date | datetime | None
 """A snapshot's number (also as digits), or a time; None is now."""
 
-_SETTING_UP = "map_contains(changes, 'schemas_created') OR map_contains(changes, 'tables_created')"
+SETTING_UP = "map_contains(changes, 'schemas_created') OR map_contains(changes, 'tables_created')"
 _WORDS = {"inserted_into": "rows added", "deleted_from": "rows removed", "merge_adjacent": "files merged"}
 
 
@@ -53,14 +53,14 @@ def _number(asof: Any) -> int | None:
 
 
 def _found(cursor: DuckDBPyConnection, condition: str, pick: str = "max(snapshot_id)") -> int | None:
-    query = f"SELECT {pick} FROM {NAME}.snapshots() WHERE NOT ({_SETTING_UP}) AND {condition}"
+    query = f"SELECT {pick} FROM {NAME}.snapshots() WHERE NOT ({SETTING_UP}) AND {condition}"
     row = cursor.execute(query).fetchone()
     return None if row is None or row[0] is None else int(row[0])
 
 
 def _none(cursor: DuckDBPyConnection, what: str) -> NoData:
     query = f"SELECT min(snapshot_id), max(snapshot_id), min(snapshot_time)::VARCHAR FROM {NAME}.snapshots() "
-    row = cursor.execute(f"{query} WHERE NOT ({_SETTING_UP})").fetchone()
+    row = cursor.execute(f"{query} WHERE NOT ({SETTING_UP})").fetchone()
     if row is None or row[0] is None:
         return NoData(EMPTY)
     first, last, since = row
@@ -77,7 +77,7 @@ def frame(cursor: DuckDBPyConnection | None) -> pd.DataFrame:
         query = (
             f"SELECT snapshot_id, epoch_us(snapshot_time), commit_message, changes FROM {NAME}.snapshots()"
         )
-        rows = cursor.execute(f"{query} WHERE NOT ({_SETTING_UP}) ORDER BY snapshot_id").fetchall()
+        rows = cursor.execute(f"{query} WHERE NOT ({SETTING_UP}) ORDER BY snapshot_id").fetchall()
         names = _table_names(cursor)
     return pd.DataFrame(
         {

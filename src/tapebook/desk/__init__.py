@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tapebook.desk.compare import CompareRoom
+from tapebook.desk.events import EventRoom
+from tapebook.desk.explore import ExploreRoom
 from tapebook.desk.forward import ForwardRoom
 from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
@@ -13,7 +15,16 @@ from tapebook.desk.walk_forward import WalkForwardRoom
 
 
 class Desk(
-    CompareRoom, WalkForwardRoom, ForwardRoom, SecretRoom, SweepRoom, MarketRoom, RunRoom, PublishRoom
+    ExploreRoom,
+    CompareRoom,
+    WalkForwardRoom,
+    ForwardRoom,
+    SecretRoom,
+    SweepRoom,
+    MarketRoom,
+    EventRoom,
+    RunRoom,
+    PublishRoom,
 ):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 

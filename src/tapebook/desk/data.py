@@ -56,7 +56,7 @@ class DataRoom(Core):
         from tapebook.integration.ingest import ingest
 
         with progress(f"ingesting {source if isinstance(source, str) else source.name}") as report:
-            return ingest(
+            done = ingest(
                 self.lake,
                 source,
                 names(symbols),
@@ -69,6 +69,22 @@ class DataRoom(Core):
                 progress=report,
                 **options,
             )
+        if not dry_run:
+            self._tell()
+            self._tell_failed(source if isinstance(source, str) else source.name, done)
+        return done
+
+    def _tell_failed(self, source: str, done: Ingested) -> None:
+        """Tell of the symbols of which nothing landed, as one event."""
+        if not done.failed:
+            return
+        from tapebook.integration.events import IntegrationFailed
+
+        said = "; ".join(f"{row.symbol}: {row.reason or row.outcome}" for row in done.failed[:3])
+        more = f"; and {len(done.failed) - 3} more" if len(done.failed) > 3 else ""
+        symbols = [row.symbol for row in done.failed]
+        told = IntegrationFailed(integration=source, what="ingest", error=said + more, symbols=symbols)
+        self.catalog.events.add(told)
 
     def bars(
         self,
@@ -128,11 +144,19 @@ class DataRoom(Core):
 
     def delete(self, symbols: str | Sequence[str], *, freq: str | None = None, **span: Any) -> Written:
         """Delete bars (`start=`, `end=` narrow it). Earlier snapshots stay readable."""
-        return self.lake.delete(names(symbols), freq=freq, **span)
+        done = self.lake.delete(names(symbols), freq=freq, **span)
+        self._tell()
+        return done
 
     def compact(self) -> Compacted:
         """Merge small files and drop snapshots that no run and no result names."""
-        return self.lake.compact(keep=self.catalog.named_snapshots())
+        return self.lake.compact(keep=self.catalog.named_snapshots(), until=self._tell())
+
+    def _tell(self) -> int:
+        """Write the events of what the lake holds and nobody has told yet; return the last snapshot told."""
+        from tapebook.integration.event_bars import tell
+
+        return tell(self.lake, self.catalog)
 
     def _asof(self, asof: AsOf) -> AsOf:
         return self.config.snapshot if asof is None else asof
