@@ -76,6 +76,24 @@ def palette(*, dark: bool = False) -> Palette:
     return DARK if dark else LIGHT
 
 
+def in_the_dark() -> dict[str, str]:
+    """Return the dark colour for each light one: a figure drawn in light colours changes mode by exchange.
+
+    >>> in_the_dark()["#1B1F24"]
+    '#E8ECF0'
+    """
+    said, pairs = (asdict(LIGHT), asdict(DARK)), {}
+    for name, light in said[0].items():
+        dark = said[1][name]
+        if isinstance(light, str):
+            pairs[light] = dark
+        elif name == "series":
+            pairs |= dict(zip(light, dark, strict=True))
+        else:
+            pairs |= {a[1]: b[1] for a, b in zip(light, dark, strict=True)}
+    return pairs
+
+
 def template(*, dark: bool = False) -> dict[str, Any]:
     """Return the plotly template of one mode, as plain JSON: `figure.update_layout(template=template())`.
 
@@ -120,7 +138,7 @@ def price_axis(low: float, high: float) -> dict[str, Any]:
     """Return a logarithmic axis whose ticks are whole prices, 4 to 10 of them where they fit.
 
     >>> price_axis(18.0, 130.0)["ticktext"]
-    ['20', '30', '50', '100']
+    ['20', '30', '50', '70', '100']
     """
     if not 0.0 < low < high:
         return {"type": "log"}

@@ -49,6 +49,7 @@ def write_page(folder: Path) -> None:
         lead=_without_heading(parts[0]) if parts and manifest.get("title") else (parts or [""])[0],
         blocks=parts[1:],
         plotly=f"../{STATIC}/{plotly_script(folder.parent)}" if charts else None,
+        exchanged=_script_safe(theme.in_the_dark()),
         layouts=_script_safe(
             {mode: theme.template(dark=mode == "dark")["layout"] for mode in ("light", "dark")}
         ),
