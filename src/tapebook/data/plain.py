@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 
@@ -23,3 +24,12 @@ def plain(value: Any) -> Any:
     if hasattr(value, "item"):  # a NumPy scalar
         return plain(value.item())
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def file_name(words: str) -> str:
+    """Write words as a name that a file may have: what it may not hold becomes "-".
+
+    >>> file_name("pair BTC/USD ^GSPC")
+    'pair BTC-USD -GSPC'
+    """
+    return re.sub(r"[^\w .-]", "-", words)[:100].lstrip(".") or "-"

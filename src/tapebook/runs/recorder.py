@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
-from tapebook.data.plain import plain
+from tapebook.data.plain import file_name, plain
 from tapebook.errors import BadParameter
 from tapebook.runs.files import read_json, write_json
 
@@ -42,6 +42,11 @@ class Recorder:
     def seed(self) -> int:
         """The run's seed, for `numpy.random.default_rng`; 0 outside a run."""
         return int(os.environ.get("TAPEBOOK_SEED", "0"))
+
+    @staticmethod
+    def named(words: str) -> str:
+        """Make a name for a table or a figure of any words, such as those of a symbol."""
+        return file_name(words)
 
     def table(self, name: str, frame: pd.DataFrame) -> None:
         """Show a table and keep it as tables/<name>.parquet, every row and digit of it."""
