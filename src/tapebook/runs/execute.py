@@ -13,13 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tapebook import redact
 from tapebook.progress import Report
-from tapebook.runs.kernel import kill, running
+from tapebook.runs.kernel import Kernel
 
 _MARK = "papermill-error-cell-tag"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -27,11 +27,15 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Ended:
-    """How an execution ended. `error` has cell (its number from 1), name, message, traceback."""
+    """How an execution ended. `error` has cell (its number from 1), name, message, traceback.
+
+    `kernel` says how that started: "warm", "cold", or "cold: " and why.
+    """
 
     outcome: str
     error: dict[str, Any] | None = None
     interrupt: BaseException | None = field(default=None, compare=False)
+    kernel: str = "cold"
 
 
 def execute(
@@ -55,14 +59,16 @@ def execute(
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     job = _Job(target.parent, seed, deadline, progress)
+    kernel = Kernel(target.parent, environment)
+    ended = Ended("succeeded")
     try:
-        with _terminable(), running(job.folder, environment) as manager:
-            _papermill(source, target, parameters, manager, job)
+        with _terminable(), kernel:
+            _papermill(source, target, parameters, kernel, job)
     except (KeyboardInterrupt, SystemExit) as error:
-        return Ended("cancelled", job.error("Cancelled", "the run was stopped from outside"), error)
+        ended = Ended("cancelled", job.error("Cancelled", "the run was stopped from outside"), error)
     except Exception as error:
-        return _ended_early(error, target, job, timeout)
-    return Ended("succeeded")
+        ended = _ended_early(error, target, job, timeout)
+    return replace(ended, kernel=kernel.started)
 
 
 @dataclass
@@ -103,14 +109,14 @@ def _ended_early(error: Exception, target: Path, job: _Job, timeout: float | Non
     return Ended("failed", job.error(type(error).__name__, str(error)))
 
 
-def _papermill(source: Path, target: Path, parameters: dict[str, Any], manager: Any, job: _Job) -> None:
+def _papermill(source: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, job: _Job) -> None:
     import papermill
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, *_: Any, **__: Any) -> None:
-            _drive(nb_man, manager, job)
+            _drive(nb_man, kernel, job)
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it cannot read `int | None`; we have
     name = f"tapebook-{id(job)}"
@@ -123,8 +129,8 @@ def _papermill(source: Path, target: Path, parameters: dict[str, Any], manager: 
         papermill_engines._engines.pop(name, None)
 
 
-def _drive(nb_man: Any, manager: Any, job: _Job) -> None:
-    """Run the cells in the manager's kernel, which is killed afterwards."""
+def _drive(nb_man: Any, kernel: Kernel, job: _Job) -> None:
+    """Run the cells in the kernel, which is killed afterwards."""
     from papermill.clientwrap import PapermillNotebookClient
 
     class Client(PapermillNotebookClient):  # type: ignore[misc]
@@ -147,7 +153,7 @@ def _drive(nb_man: Any, manager: Any, job: _Job) -> None:
     quiet.propagate = False
     client = Client(
         nb_man,
-        km=manager,
+        km=kernel.manager,
         timeout_func=lambda _cell: job.left(),
         startup_timeout=max(1, int(min(60, job.left() or 60))),
         log=quiet,
@@ -155,8 +161,8 @@ def _drive(nb_man: Any, manager: Any, job: _Job) -> None:
     try:
         client.execute()
     finally:
-        kill(manager)
-        client.km, client.shutdown_kernel = manager, "immediate"
+        kernel.kill()
+        client.km, client.shutdown_kernel = kernel.manager, "immediate"
         with suppress(Exception):  # it may have gone already; the channels are closed here
             client._cleanup_kernel()
 

@@ -1,4 +1,4 @@
-"""A kernel of this very Python, started early and gone afterwards, whatever happens."""
+"""A kernel of this very Python, warm or cold, started early and gone afterwards, whatever happens."""
 
 from __future__ import annotations
 
@@ -7,50 +7,75 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from tapebook.runs.warm.client import COLD, SOCKET
+from tapebook.runs.warm.spec import argv
 
 KILL_SECONDS = 5
 LOG = "kernel.log"
 
 
-@contextmanager
-def running(folder: Path, environment: dict[str, str]) -> Iterator[Any]:
-    """Give the manager of a kernel that is starting, in `folder`, and sees only `environment`.
+class Kernel:
+    """A kernel that starts when its block does, in `folder`, and sees only `environment`.
 
-    The kernel boots in its own process while the caller imports what it needs. What compiled code says
-    when it crashes goes to kernel.log, which is kept only if something was said.
+    It is asked of the fork server that the environment names, and cold without one. It boots in its own
+    process while the caller imports what it needs. What compiled code says when it crashes goes to
+    kernel.log, which is kept only if something was said.
     """
-    from jupyter_core.utils import run_sync
 
-    sockets = Path(tempfile.mkdtemp(prefix="tapebook-"))
-    words = folder / LOG
-    manager = _manager(sockets)
-    try:
-        with words.open("wb") as log:
-            run_sync(manager.start_kernel)(env=environment, cwd=str(folder), stdout=log, stderr=log)
-        yield manager
-    finally:
-        kill(manager)
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+        self.started = "cold"
+        """How it started, known at the end: "warm", "cold", or "cold: " and why not warm."""
+
+    def __enter__(self) -> Self:
+        from jupyter_core.utils import run_sync
+
+        self._sockets = Path(tempfile.mkdtemp(prefix="tapebook-"))
+        self.manager = _manager(self._sockets, warm=SOCKET in self.environment)
+        try:
+            with (self.folder / LOG).open("wb") as log:
+                start = run_sync(self.manager.start_kernel)
+                start(env=self.environment, cwd=str(self.folder), stdout=log, stderr=log)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from jupyter_core.utils import run_sync
+
+        self.kill()
         with suppress(Exception):  # a client that was there has done it
-            run_sync(manager.cleanup_resources)()
-        shutil.rmtree(sockets, ignore_errors=True)
-        if words.is_file() and not words.stat().st_size:
-            words.unlink()
+            run_sync(self.manager.cleanup_resources)()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        self.started = self._started()
+
+    def kill(self) -> None:
+        """Kill the kernel at once, with what its cells have started: nobody waits for them any more."""
+        process = getattr(self.manager.provisioner, "process", None)
+        if process is not None and process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(KILL_SECONDS)
+
+    def _started(self) -> str:
+        """Read from the log how it started; a log of nothing else is thrown away."""
+        log = self.folder / LOG
+        said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        first, _, rest = said.partition("\n")
+        why = first.removeprefix(COLD) if first.startswith(COLD) else ""
+        if not (rest if why else said):
+            log.unlink(missing_ok=True)
+        if why:
+            return f"cold: {why}"
+        return "warm" if SOCKET in self.environment else "cold"
 
 
-def kill(manager: Any) -> None:
-    """Kill the kernel at once, with what its cells have started: nobody waits for them any more."""
-    process = getattr(manager.provisioner, "process", None)
-    if process is not None and process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(KILL_SECONDS)
-
-
-def _manager(sockets: Path) -> Any:
+def _manager(sockets: Path, *, warm: bool) -> Any:
     """Give a manager of a kernel that runs this Python, whatever kernels are installed elsewhere."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -58,7 +83,7 @@ def _manager(sockets: Path) -> Any:
     manager = AsyncKernelManager(kernel_name="python3", connection_file=str(sockets / "kernel.json"))
     if os.name == "posix":  # no port that others on the machine could reach
         manager.transport, manager.ip = "ipc", str(sockets / "k")
-    options = ("-f", "{connection_file}", "--HistoryManager.enabled=False")
-    command = [sys.executable, "-m", "ipykernel_launcher", *options]
+    cold = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command = [*(argv() if warm else cold), "--HistoryManager.enabled=False"]
     manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python")
     return manager

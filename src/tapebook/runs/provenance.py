@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,33 @@ from typing import Any
 from tapebook.config import Config
 from tapebook.errors import NoData
 
+PACKAGE = Path(__file__).parents[1]
 
-@cache
+
 def code_hash() -> str:
-    """SHA-256 of the package's own source files."""
-    root = Path(__file__).parents[1]
+    """SHA-256 of the package's own source files as they are now."""
+    return _hash(sources())
+
+
+def sources() -> tuple[tuple[str, int, int], ...]:
+    """Give the package's source files by name, with when they were changed and how long they are."""
+    found, folders = [], [str(PACKAGE)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    found.append((entry.path, entry.stat().st_mtime_ns, entry.stat().st_size))
+                elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=2)
+def _hash(files: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, *_ in files:
+        path = Path(name)
+        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.config import Config
@@ -25,6 +25,9 @@ from tapebook.runs import provenance, template
 from tapebook.runs.files import read_json, write_json
 from tapebook.runs.record import MANIFEST, NOTEBOOK, TEMPLATE, Run
 from tapebook.runs.template import Template
+
+if TYPE_CHECKING:
+    from tapebook.runs.warm import Kernels
 
 BEAT_SECONDS = 5.0
 
@@ -40,6 +43,8 @@ def run(
     trials: int | None = None,
     seed: int | None = None,
     progress: Report | None = None,
+    kernels: Kernels | None = None,
+    id: str | None = None,
 ) -> Run:
     """Run a template and keep all that came of it under `config.reports`.
 
@@ -55,6 +60,12 @@ def run(
         The last batch of the ledger of trials that the notebook's odds count; the newest by default.
     seed : int, optional
         Of the generators of random and NumPy; 0 by default, so that equal runs are equal.
+    kernels : Kernels, optional
+        Of `tapebook.runs.warm.serving`: run in a warm kernel. By default in one of a fork server that
+        this user has running, else in a cold one; `Run.manifest["kernel"]` says which.
+
+    id : str, optional
+        What `new_id` gave: whoever starts it may have written that down before.
 
     Raises
     ------
@@ -76,10 +87,24 @@ def run(
         trials=trials,
         seed=seed,
         progress=progress,
+        kernels=kernels,
+        id=id,
     )
 
 
-def rerun(config: Config, id: str, *, timeout: float | None = None, progress: Report | None = None) -> Run:
+def new_id(template: str) -> str:
+    """Give an id for a run of a template: its name, the time, and four letters that no other has."""
+    return f"{template}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+
+
+def rerun(
+    config: Config,
+    id: str,
+    *,
+    timeout: float | None = None,
+    progress: Report | None = None,
+    kernels: Kernels | None = None,
+) -> Run:
     """Run again what `id` ran: the template as it was, the same snapshot, parameters and seed."""
     from tapebook.runs.book import load
 
@@ -95,6 +120,7 @@ def rerun(config: Config, id: str, *, timeout: float | None = None, progress: Re
         trials=said.get("trials"),
         seed=said["seed"],
         progress=progress,
+        kernels=kernels,
     )
 
 
@@ -114,6 +140,8 @@ def _run(
     trials: int | None,
     seed: int | None,
     progress: Report | None,
+    kernels: Kernels | None,
+    id: str | None = None,
 ) -> Run:
     from tapebook.data.catalog import Catalog
 
@@ -122,6 +150,7 @@ def _run(
     snapshot = provenance.snapshot(config) if snapshot is None else snapshot
     trials = provenance.trials(config) if trials is None else trials
     manifest = _manifest(config, found, parameters, rerun_of, snapshot, trials, seed or 0)
+    manifest["run_id"] = id or manifest["run_id"]
     folder = config.reports / manifest["run_id"]
     folder.mkdir(parents=True)
     for name in (TEMPLATE, NOTEBOOK):
@@ -131,16 +160,17 @@ def _run(
     try:
         catalog.runs.add(_row(manifest))
         with _beating(catalog, manifest["run_id"]):
-            _execute(config, folder, manifest, timeout, progress, catalog)
+            environment = _environment(config, folder, manifest, kernels)
+            _execute(folder, manifest, environment, timeout, progress, catalog)
     finally:
         catalog.close()
     return Run.read(folder)
 
 
 def _execute(
-    config: Config,
     folder: Path,
     manifest: dict[str, Any],
+    environment: dict[str, str],
     timeout: float | None,
     progress: Report | None,
     catalog: Any,
@@ -153,7 +183,7 @@ def _execute(
             folder / TEMPLATE,
             folder / NOTEBOOK,
             manifest["parameters"],
-            _environment(config, folder, manifest),
+            environment,
             seed=manifest["seed"],
             timeout=timeout,
             progress=progress,
@@ -161,6 +191,7 @@ def _execute(
     except BaseException as error:  # whatever it was, the record must not say "running"
         said = {"cell": None, "name": type(error).__name__, "message": str(error), "traceback": ""}
         ended = Ended("failed", said, error)
+    manifest["kernel"] = ended.kernel
     finish(folder, manifest, ended.outcome, ended.error, time.monotonic() - began, catalog)
     if ended.interrupt is not None:
         raise ended.interrupt
@@ -208,9 +239,8 @@ def _manifest(
     trials: int,
     seed: int,
 ) -> dict[str, Any]:
-    now = datetime.now(UTC)
     return {
-        "run_id": f"{found.name}-{now:%Y%m%d-%H%M%S}-{token_hex(2)}",
+        "run_id": new_id(found.name),
         "title": None,
         "template": found.name,
         "template_hash": found.hash,
@@ -228,6 +258,7 @@ def _manifest(
         "seconds": None,
         "outcome": "running",
         "error": None,
+        "kernel": None,
         "rerun_of": rerun_of,
         "headline": [],
         "results": [],
@@ -249,24 +280,26 @@ def _row(manifest: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _environment(config: Config, folder: Path, manifest: dict[str, Any]) -> dict[str, str]:
+def _environment(
+    config: Config, folder: Path, manifest: dict[str, Any], kernels: Kernels | None
+) -> dict[str, str]:
     """Give what the kernel sees: this process's variables, this desk, and the run's own."""
+    from tapebook.runs import warm
+
+    server = kernels.environment[warm.SOCKET] if kernels else warm.found()
     desk = replace(config, snapshot=manifest["snapshot"], trials=manifest["trials"]).environment()
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("TAPEBOOK_") or name in VARIABLES
     }
-    return (
-        inherited
-        | desk
-        | {
-            "TAPEBOOK_RUN": str(folder),
-            "TAPEBOOK_SEED": str(manifest["seed"]),
-            "PYTHONHASHSEED": "0",
-            "PLOTLY_RENDERER": "plotly_mimetype",
-        }
-    )
+    own = {
+        "TAPEBOOK_RUN": str(folder),
+        "TAPEBOOK_SEED": str(manifest["seed"]),
+        "PYTHONHASHSEED": "0",
+        "PLOTLY_RENDERER": "plotly_mimetype",
+    } | ({warm.SOCKET: server} if server else {})
+    return warm.DEFAULTS | inherited | desk | own
 
 
 @contextmanager
