@@ -110,7 +110,7 @@ def find(config: Config, name: str) -> Template:
                 return Template(path.stem, path.resolve())
     elif (path := _folder(config) / f"{name}.ipynb").is_file() and asked.name == name:
         return Template(name, path)
-    raise UnknownName("template", name, _names(config), f"They are notebooks in {_folder(config)}.")
+    raise UnknownName("template", name, names(config), f"They are notebooks in {_folder(config)}.")
 
 
 def listing(config: Config) -> pd.DataFrame:
@@ -119,7 +119,7 @@ def listing(config: Config) -> pd.DataFrame:
 
     rows = [
         {"name": t.name, "description": t.description, "parameters": ", ".join(t.parameters)}
-        for t in (find(config, name) for name in _names(config))
+        for t in (find(config, name) for name in names(config))
     ]
     return pd.DataFrame(rows, columns=["name", "description", "parameters"])
 
@@ -144,7 +144,8 @@ def _folder(config: Config) -> Path:
     return config.notebooks / "templates"
 
 
-def _names(config: Config) -> list[str]:
+def names(config: Config) -> list[str]:
+    """Return the names of the templates, sorted."""
     return sorted(path.stem for path in _folder(config).glob("*.ipynb"))
 
 
