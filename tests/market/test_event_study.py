@@ -175,14 +175,46 @@ def test_bad_input_says_what_to_do():
         event_study(bars, pd.DataFrame({"symbol": ["S0"]}))
     with pytest.raises(UnknownName, match="XYZ"):
         event_study(bars, [("XYZ", day), ("S0", day)])
+    with pytest.raises(BadParameter, match="3 symbols or more"):
+        event_study(bars["S0", "S1"], [("S0", day)])
     with pytest.raises(UnknownName, match="among the bars"):
         event_study(bars, on_one_day(bars), market="SPY")
-    with pytest.raises(NoData, match="1 of 2 events can be used"):
-        event_study(bars, [("S0", day), ("S1", bars.index[20])])
+    with pytest.raises(NoData, match="none of 2 events can be used.*bars before it"):
+        event_study(bars, [("S0", bars.index[15]), ("S1", bars.index[20])])
     close = bars.close.copy()
     close["S3"], close.iloc[300, 4] = 50.0, np.nan
     told = event_study(Bars.from_frames(close=close), on_one_day(bars))
     reasons = told.dropped.set_index("symbol")["reason"]
     assert "never change" in reasons["S3"]
-    assert "missing" in reasons["S4"]
-    assert len(told.events) == 8
+    assert len(told.events) == 9  # S4 has no bar that day: its next one, with the return since its last
+
+
+def test_one_event_is_told_by_its_own_past():
+    X = returns(seed=3)
+    X[300, 0] += 0.3
+    bars = panel(X)
+    told = event_study(bars, [("S0", bars.index[300])], estimation=200, window=(0, 0))
+    assert told.tests["p"].isna().tolist() == [False, False, True, True, False]
+    assert told.tests.loc["Brown-Warner", "statistic"] == pytest.approx(
+        told.events["standardised"][0], rel=0.1
+    )
+    assert "1 event: abnormal return over bar 0 " in told.summary
+    assert "more than chance (Brown–Warner" in told.summary
+
+
+def test_a_holiday_is_spanned_by_the_next_return_and_the_markets_over_the_same_time():
+    X = returns(seed=5)
+    whole = panel(X)
+    close = whole.close.copy()
+    close.iloc[[150, 299, 300], 0] = np.nan
+    told = event_study(
+        Bars.from_frames(close=close), [("S0", whole.index[299])], estimation=200, window=(0, 0)
+    )
+    assert told.events["ts"][0] == whole.index[301]
+    moved = np.diff(np.log(whole.close.to_numpy()), axis=0, prepend=np.nan)
+    own = [row for row in range(1, 302) if row not in (150, 299, 300)]
+    y, x = np.log(close.iloc[own, 0]).diff().to_numpy(), moved[:, 1:].mean(axis=1)
+    x = np.diff(np.nan_to_num(x).cumsum()[own], prepend=np.nan)
+    beta, alpha = np.polyfit(x[-211:-11], y[-211:-11], 1)
+    assert told.events["beta"][0] == pytest.approx(beta)
+    assert told.events["cumulative"][0] == pytest.approx(y[-1] - alpha - beta * x[-1])

@@ -1,5 +1,7 @@
 """States, precursors, analogues, rules and the page of a move: twins, planted causes, none, poison."""
 
+import html
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -365,7 +367,8 @@ def test_the_autumn_of_2008_is_the_markets(stocks):
 
 def test_every_figure_of_the_page_has_something_on_it(stocks):
     figures = explain(moves(stocks), 1).figures()
-    assert list(figures)[:3] == ["What moved", "With what", "What came before"]
+    assert list(figures)[:4] == ["What moved", "How large", "With what", "What came before"]
+    assert {"When before", "Could a rule have caught it", "After such moves"} <= set(figures)
     for figure in figures.values():
         assert figure.data
         assert figure.layout.title.text
@@ -374,12 +377,109 @@ def test_every_figure_of_the_page_has_something_on_it(stocks):
 def test_a_span_that_is_no_move_of_the_bars_is_refused(stocks):
     found = moves(stocks)
     late = pd.Timestamp("2030-01-01", tz="UTC")
-    with pytest.raises(BadInput, match="stamps of bars"):
+    with pytest.raises(BadInput, match="within the bars of AAPL, 2000-03-01 to 2013-03-01"):
         explain(found, Move("AAPL", late, late))
     with pytest.raises(UnknownName, match="TSLA"):
         explain(found, Move("TSLA", stocks.index[5], stocks.index[6]))
     with pytest.raises(UnknownName):
         explain(found, 10_000)
+
+
+def test_the_whole_answer_is_one_page_that_needs_nothing_else(stocks, tmp_path):
+    told = explain(moves(stocks), Move("AAPL", "2008-09-15", "2008-11-20"))
+    page = told.page(tmp_path / "why.html")
+    assert (tmp_path / "why.html").read_text(encoding="utf-8") == page
+    for name, text in told.said().items():
+        assert name in page
+        assert html.escape(text) in page
+    assert page.count('class="plotly-graph-div"') == len(told.figures())
+    assert 'src="http' not in page
+    assert "Of -61.5% (log)" in told._repr_html_()
+    assert "<td>unexplained</td>" in page
+
+
+def test_nothing_that_is_said_of_a_move_changes_with_later_bars():
+    bars = market(7, symbols=4, bars=1400, tails=3)
+    cut = bars.index[1100]
+    found = moves(poisoned(bars, 1100), threshold=3.5)
+    then = moves(bars.between(end=cut), threshold=3.5)
+    number = int(then.table.index[then.table["known_at"] < bars.index[1000]][0])
+    move = then.move(number)
+    told, now = explain(then, move), explain(found, move)  # what is of bars before it
+    pd.testing.assert_series_equal(told.row, now.row)
+    pd.testing.assert_frame_equal(told.attribution.parts, now.attribution.parts)
+    pd.testing.assert_frame_equal(told.together.tests, now.together.tests)
+    pd.testing.assert_frame_equal(told.analogues.table, now.analogues.table)
+    pd.testing.assert_frame_equal(told.analogues.judged, now.analogues.judged)
+    again = explain(found, move, end=cut.date())  # what is of all moves known by then
+    assert again.summary == told.summary
+    pd.testing.assert_frame_equal(again.precursors.table, told.precursors.table)
+    assert again.rules.rule == told.rules.rule
+    assert again.rules.unseen == told.rules.unseen
+    with pytest.raises(BadInput, match="within the bars"):
+        explain(found, move, end=bars.index[300])
+
+
+def test_a_listing_after_the_move_changes_nothing_of_it(sample_desk):
+    """FB has fewer than 120 bars in October 2012, too few to count, and 197 at the end of the sample."""
+    bars = sample_desk.bars("AAPL,FB,IBM,MSFT,GOOG", start="2009-01-01", end="2013-03-01")
+    cut = pd.Timestamp("2012-10-31", tz="UTC")
+    found, then = moves(bars, threshold=3.0), moves(bars, threshold=3.0, end=cut)
+    assert then.coverage.excluded["symbol"].tolist() == ["FB"]
+    assert "FB" in found.bars.symbols
+    move = Move("GOOG", "2012-10-18")
+    told, now = explain(then, move), explain(found, move)
+    pd.testing.assert_series_equal(told.row, now.row)
+    pd.testing.assert_frame_equal(told.attribution.parts, now.attribution.parts)
+    pd.testing.assert_frame_equal(told.analogues.judged, now.analogues.judged)
+    assert explain(found, move, end=cut).summary == told.summary
+
+
+def test_a_move_of_the_market_is_told_without_parts():
+    bars = market(3, symbols=5, bars=1500, tails=4, correlation=0.6)
+    found = moves(bars, threshold=3.0, market=True)
+    number = int(found.table.index[found.table["symbol"] == "market"][0])
+    told = explain(found, number)
+    assert told.attribution is None
+    assert "It is the market" in told.summary
+    assert told.row["scope"] == "market"
+    assert told.analogues is not None
+    assert set(told.figures()) >= {"What moved", "When before"}
+    shared = found.table[(found.table["scope"] == "market") & (found.table["symbol"] != "market")]
+    assert found.like(found.move(number))[0].sum() <= len(shared)
+
+
+def test_one_symbol_without_volume_is_told_by_itself():
+    rng = np.random.default_rng(0)
+    close = 100 * np.exp((0.01 * rng.standard_t(3, 1500)).cumsum())
+    bars = Bars.from_frames(close=pd.Series(close, pd.bdate_range("2010-01-04", periods=1500), name="ONE"))
+    told = explain(moves(bars, threshold=3.0), 0)
+    assert told.row["scope"] == "alone"
+    assert np.isnan(told.row["volume"])
+    assert not any("volume" in name and "vola" not in name for name in told.moves.states.names)
+    assert "There is no other symbol to compare with" in told.summary
+    assert told.attribution.parts["part"].sum() == pytest.approx(told.row["change"], abs=1e-10)
+    assert told.after is not None
+    assert len(told.figures()["What moved"].data) == 2
+
+
+def test_a_named_market_says_whose_move_it_was(sample_desk):
+    bars = sample_desk.bars("AAPL,IBM,MSFT,GOOG,SP500", end="2013-03-01")
+    told = explain(moves(bars), Move("IBM", "2008-10-01", "2008-10-10"), market="SP500")
+    assert told.row["scope"] == "market"
+    assert told.row["market_part"] == told.attribution.parts.loc["market", "share"]
+    assert "Kolari–Pynnönen" in told.said()["With what"]
+    assert told.attribution.parts["part"].sum() == pytest.approx(told.row["change"], abs=1e-10)
+
+
+def test_a_move_too_early_or_left_out_is_refused_with_the_reason(stocks):
+    found = moves(stocks)
+    with pytest.raises(BadInput, match="20 bars of its symbol lie before it"):
+        explain(found, Move("AAPL", stocks.index[20], stocks.index[22]))
+    with pytest.raises(BadInput, match="needs a close before its first bar"):
+        explain(found, Move("AAPL", stocks.index[0], stocks.index[2]))
+    with pytest.raises(BadParameter, match="within"):
+        explain(found, 0, within=0)
 
 
 def test_nothing_distinguishes_it_is_said():

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
-from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.market.move_chance import tail_p, told_then
 from tapebook.market.move_walk import walked
-from tapebook.market.moves import Move, marks, moves
+from tapebook.market.moves import Move, described, marks, moves
 
 
 def panel(returns, names=None):
@@ -49,8 +49,6 @@ def naive(logs, deviation, horizons, threshold, settle):
             continue
         side, extreme, end = np.sign(logs[now] - base), now, None
         for later in range(now + 1, T):
-            if np.isnan(logs[later]):
-                continue
             if side * logs[later] > side * logs[extreme]:
                 extreme = later
             elif later - extreme >= settle or side * (logs[later] - base) < side * (logs[extreme] - base) / 2:
@@ -61,13 +59,11 @@ def naive(logs, deviation, horizons, threshold, settle):
     return told
 
 
-@given(st.integers(0, 10_000), st.floats(1.0, 3.0), st.integers(1, 8), st.booleans())
+@given(st.integers(0, 10_000), st.floats(1.0, 3.0), st.integers(1, 8))
 @settings(max_examples=60)
-def test_the_walk_is_the_rule_as_told(seed, threshold, settle, gaps):
+def test_the_walk_is_the_rule_as_told(seed, threshold, settle):
     rng = np.random.default_rng(seed)
     logs = (0.01 * rng.standard_t(3, 250)).cumsum()
-    if gaps:
-        logs[rng.integers(0, 250, 10)] = np.nan
     deviation = np.where(np.arange(250) < 20, np.nan, 0.01 * rng.uniform(0.5, 2.0, 250))
     got = walked(logs, deviation, (1, 5, 20), threshold, settle)
     assert [(g.first, g.last, g.known, g.open) for g in got] == naive(
@@ -100,6 +96,74 @@ def test_later_bars_change_no_settled_move(cut):
         settled.sort_values(by, ignore_index=True), now.sort_values(by, ignore_index=True), check_dtype=False
     )
     assert len(settled) > 3
+
+
+def test_a_listing_changes_nothing_that_was_said_before_it_counts():
+    X = noise(T=700, N=5, seed=4)
+    close = panel(X).close.copy()
+    close.iloc[:300, 2] = np.nan  # listed at row 300, and one of the others from its 120th bar
+    close.iloc[:420, 3] = 50.0  # its price does not move at first
+    bars = Bars.from_frames(close=close)
+    cut = bars.index[410]
+    then, told = moves(bars, end=cut, threshold=2.5), moves(bars, threshold=2.5)
+    assert set(then.coverage.excluded["symbol"]) == {"S2", "S3"}
+    assert not len(told.coverage.excluded)
+    settled = then.table[~then.table["open"].astype(bool)]
+    now = told.table[(told.table["known_at"] <= cut) & ~told.table["open"].astype(bool)]
+    by = ["symbol", "start"]
+    pd.testing.assert_frame_equal(
+        settled.sort_values(by, ignore_index=True), now.sort_values(by, ignore_index=True), check_dtype=False
+    )
+    assert len(settled) > 5
+    again = told.until(cut)
+    pd.testing.assert_frame_equal(again.table, then.table)
+    assert again.states.names == then.states.names
+    for name in then.states.names:
+        np.testing.assert_array_equal(again.states[name], then.states[name])
+
+
+def test_a_bar_that_a_symbol_lacks_loses_no_move():
+    X = noise(T=600, tails=None, seed=2)
+    X[401, 1] -= 0.25
+    close = panel(X).close.copy()
+    close.iloc[np.arange(6, 600, 7), 0] = np.nan  # another calendar
+    close.iloc[[390, 399, 400], 1] = np.nan  # holidays before the jump
+    found = moves(Bars.from_frames(close=close))
+    top = found.table.iloc[0]
+    assert (top["symbol"], top["bars"], top["kind"], top["scope"]) == ("S1", 1, "jump", "single name")
+    assert top["start"] == close.index[401]
+    assert top["change"] == pytest.approx(np.log(close.iloc[401, 1] / close.iloc[398, 1]))
+    assert {"S0", "S1", "S2", "S3"} >= set(found.table["symbol"])
+    weekly = close.copy()
+    weekly.iloc[np.arange(600) % 7 >= 5, 1:] = np.nan  # weekends of three of them
+    assert moves(Bars.from_frames(close=weekly)).table["start"].isin(found.bars.index).all()
+
+
+def test_a_span_is_taken_from_the_symbols_first_bar_to_its_last():
+    bars = panel(noise())
+    found = moves(bars, threshold=2.5)
+    week = found.exact(Move("S1", "2011-03"))
+    assert (week.start.day, week.end.day) == (1, 31)
+    assert str(Move("S1", "2011-03-01")) == "S1 on 2011-03-01"
+    for wrong, said in (
+        (Move("S1", "2031-01-01"), "expected a span within the bars of S1, 2010-01-04 to"),
+        (Move("S1", "2011-03-05", "2011-03-06"), "expected a span"),  # a weekend
+        (Move("S1", "2011-03-05", "2011-02-01"), "expected a span"),
+        (Move("S1", bars.index[0], bars.index[3]), "needs a close before its first bar"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            found.exact(wrong)
+    with pytest.raises(BadInput, match="50 bars of its symbol lie before it"):
+        described(found, found.exact(Move("S1", bars.index[50])))
+    with pytest.raises(BadParameter, match="start"):
+        Move("S1", None)
+
+
+def test_what_is_looked_at_is_not_searched():
+    bars = panel(noise(), ["A", "B", "C", "VIX"])
+    found = moves(bars, series=bars.close[["VIX"]], threshold=2.5)
+    assert found.bars.symbols == ("A", "B", "C")
+    assert {"vix_level", "vix_change"} <= set(found.states.names)
 
 
 def test_end_is_what_was_known_then():
@@ -208,5 +272,7 @@ def test_bad_input_says_what_to_do():
     found = moves(panel(X))
     assert found.coverage.excluded["symbol"].tolist() == ["S2"]
     assert "never changes" in found.coverage.excluded["reason"].iloc[0]
+    with pytest.raises(BadInput, match="S2 was left out: its price never changes"):
+        found.line("S2")
     alone = moves(panel(noise(T=400, N=1)), threshold=2.5).table
     assert set(alone["scope"]) == {"alone"}

@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tapebook.dashboards import figures, look
+from tapebook.data.plain import file_name
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -24,9 +25,11 @@ def move_explorer(record: Record) -> ipywidgets.Widget | None:
     """Return the explorer of a run that recorded moves; None of any other."""
     import ipywidgets as w
 
-    symbols = [name.removeprefix(CHART) for name in record.names("figures") if name.startswith(CHART)]
     found = _rows(record, "moves")
-    if not symbols or not found:
+    drawn = set(record.names("figures"))
+    names = dict.fromkeys(str(row["symbol"]) for row in found)
+    symbols = [name for name in names if file_name(CHART + name) in drawn]
+    if not symbols:
         return None
     told = {int(row["move"]): str(row["summary"]) for row in _rows(record, "explained")}
     layout = w.Layout(width="auto", min_width="220px")
@@ -40,19 +43,19 @@ def move_explorer(record: Record) -> ipywidgets.Widget | None:
 
     def draw(name: str, into: Any) -> None:
         try:
-            made = figures.widget(figures.load(record.folder / "figures" / f"{name}.json"))
+            made = figures.widget(figures.load(record.folder / "figures" / f"{file_name(name)}.json"))
         except (OSError, ValueError) as error:
             said = f"The figure {name} cannot be read: {error}"
             into.children = (w.HTML(look.page(f'<div class="trouble">{escape(said)}</div>')),)
             return
-        for trace in made.data:
-            if trace.customdata is not None and name.startswith(CHART):
-                trace.on_click(pick)
+        if name.startswith(CHART):
+            made.on_pick(pick)
         into.children = (made,)
 
-    def pick(trace: Any, points: Any, _: Any) -> None:
-        if points.point_inds:
-            chosen = int(trace.customdata[points.point_inds[0]])
+    def pick(trace: dict[str, Any], point: int) -> None:
+        known = trace.get("customdata")
+        if isinstance(known, list) and point < len(known) and not isinstance(known[point], (list, dict)):
+            chosen = int(known[point])
             if chosen in [value for _, value in move.options]:
                 move.value = chosen
 
@@ -96,7 +99,8 @@ def move_explorer(record: Record) -> ipywidgets.Widget | None:
 
 
 _ORDER = {
-    "What moved": 0, "With what": 1, "What came before": 2, "When before": 3, "After such moves": 4
+    "What moved": 0, "How large": 1, "With what": 2, "What came before": 3, "When before": 4,
+    "Could a rule have caught it": 5, "After such moves": 6,
 }  # fmt: skip
 
 
@@ -106,7 +110,7 @@ def _rows(record: Record, name: str) -> list[dict[str, Any]]:
 
     try:
         rows: list[dict[str, Any]] = (
-            pq.ParquetFile(record.folder / "tables" / f"{name}.parquet").read().to_pylist()
+            pq.ParquetFile(record.folder / "tables" / f"{name}.parquet").read(use_threads=False).to_pylist()
         )
     except (OSError, pa.ArrowException):
         return []

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.market.analogue_distance import Likeness, Shapes, nearest
+from tapebook.market.states import CARRIED, log_closes, since_last_close
 
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
@@ -21,6 +22,8 @@ COUNT = 10
 LEVEL = 0.02
 """Corrected p-value at which what followed is said to differ."""
 QUERIES = 399
+COMPANY = 20
+"""Symbols that are searched at most beside the query's own: those that went most along with it."""
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
@@ -49,7 +52,8 @@ class Analogues:
         """The answer in words."""
         held = self.judged[self.judged["q"] <= LEVEL]
         near = self.judged[self.judged["unusual"] <= 0.05]
-        count = f"{len(self.table)} analogues of {len(self.judged)} kinds"
+        kinds = len(self.judged)
+        count = f"{len(self.table)} analogues of {kinds} kind{'s' * (kinds > 1)}"
         if held.empty:
             what = f"what followed the {count} does not differ from what follows any bar"
         else:
@@ -74,7 +78,7 @@ def analogues(
     count: int = COUNT,
     seed: int = 0,
 ) -> Analogues:
-    """Find the earlier times most like the bars up to row `at` of one symbol, in all symbols of the panel.
+    """Find the earlier times most like the bars up to row `at` of one symbol, in the symbols of the panel.
 
     Parameters
     ----------
@@ -88,6 +92,10 @@ def analogues(
 
     Notes
     -----
+    Rows are those at which the symbol has a bar; another's last close stands in for up to 5 that it lacks.
+    Symbols that were not there for long enough by row `at` are not searched, and of more than `COMPANY`
+    others those whose returns correlated most with the symbol's in the 250 rows before.
+
     `QUERIES` random earlier bars are asked the same way. They judge how near an analogue is, and what
     followed: p is the share of them whose analogues' follow-ups differ as much from all bars' (largest t of
     the mean after 1, 5 and `ahead` bars). Random draws of bars would not do: the best of overlapping
@@ -98,8 +106,7 @@ def analogues(
         raise UnknownName("symbol", symbol, bars.symbols)
     if ahead < 1 or count < 3:
         raise BadParameter("ahead", ahead, "at least 1 bar, and count at least 3")
-    column = bars.symbols.index(symbol)
-    past = _Past(bars, made, at, ahead)
+    past = _Past.of(bars, made, symbol, at, ahead)
     if past.usable.sum() < 50 * count // 10:
         raise NoData(
             f"{symbol}, {bars.index[at]:%Y-%m-%d}: only {int(past.usable.sum())} earlier bars have a known "
@@ -107,7 +114,7 @@ def analogues(
         )
     rng = np.random.default_rng(seed)
     kinds = [(f"shape of {m} bars", m) for m in lengths] + [("state", 0)]
-    every = (_kind(past, bars, name, m, column, at, count, rng) for name, m in kinds)
+    every = (_kind(past, name, m, count, rng) for name, m in kinds)
     told = [one for one in every if one is not None]
     if not told:
         raise NoData(f"{symbol}, {bars.index[at]:%Y-%m-%d}: too short a history for analogues")
@@ -119,45 +126,61 @@ def analogues(
     fans = {name: one[2] for name, one in zip(names, told, strict=True)} | {
         "all": _fan(past.paths[past.usable])
     }
-    follow = past.follow(at, column)
-    return Analogues(
-        symbol,
-        bars.index[at],
-        ahead,
-        pd.concat([one[0] for one in told], ignore_index=True),
-        judged,
-        fans,
-        follow,
-    )
+    table = pd.concat([one[0] for one in told], ignore_index=True)
+    return Analogues(symbol, bars.index[at], ahead, table, judged, fans, past.follow())
 
 
 class _Past:
-    """What was known at row `at`: log closes, and the path after each earlier bar in its own deviations."""
+    """What was known at row `at`: log closes, and the path after each earlier bar in its own deviations.
 
-    def __init__(self, bars: Bars, made: States, at: int, ahead: int) -> None:
-        close = bars.values["close"]
-        self.logs = np.log(np.where(close > 0, close, np.nan))
-        self.scale, self.ahead, self.made, self.at = made.deviation, ahead, made, at
-        T, N = self.logs.shape
-        steps = np.arange(1, ahead + 1)
+    `column` is the query's.
+    """
+
+    @classmethod
+    def of(cls, bars: Bars, made: States, symbol: str, at: int, ahead: int) -> _Past:
+        """The rows at which the symbol has a bar, of the symbols that are searched."""
+        logs = log_closes(bars)
+        rows = np.flatnonzero(logs[symbol].notna().to_numpy())
+        if at not in rows:
+            raise BadInput(f"{symbol} has no bar at {bars.index[at]:%Y-%m-%d}: no analogue can be looked for")
+        names = _company(logs, made, symbol, at)
+        held = logs.ffill(limit=CARRIED)[list(names)].to_numpy()[rows]
+        row = int(np.searchsorted(rows, at))
+        return cls(held, made.part(rows, names), row, names.index(symbol), ahead)
+
+    def __init__(self, logs: np.ndarray, made: States, at: int, column: int, ahead: int) -> None:
+        self.logs, self.made, self.at, self.column, self.ahead = logs, made, at, column, ahead
+        self.scale = made.deviation
+        T, N = logs.shape
         self.paths = np.full((T, N, ahead), np.nan)
         last = at - ahead  # the last row whose follow-up was known
         if last >= 0:
-            for step in steps:
-                moved = self.logs[step : last + 1 + step] - self.logs[: last + 1]
+            for step in range(1, ahead + 1):
+                moved = logs[step : last + 1 + step] - logs[: last + 1]
                 self.paths[: last + 1, :, step - 1] = moved / self.scale[: last + 1]
         self.usable = np.isfinite(self.paths).all(axis=2)
 
-    def follow(self, row: int, column: int) -> pd.Series:
+    def follow(self) -> pd.Series:
         """Path after the query, in its deviations."""
+        row, column = self.at, self.column
         known = self.logs[row + 1 : row + 1 + self.ahead, column] - self.logs[row, column]
         return pd.Series(known / self.scale[row, column], range(1, len(known) + 1), name="actual")
 
 
+def _company(logs: pd.DataFrame, made: States, symbol: str, at: int) -> tuple[str, ...]:
+    others = [name for k, name in enumerate(made.symbols) if made.counts[at, k] and name != symbol]
+    if len(others) > COMPANY:
+        lately = since_last_close(logs.iloc[max(0, at - 250) : at + 1])
+        along = lately[others].corrwith(lately[symbol]).sort_values(ascending=False, kind="stable")
+        kept = set(along.index[:COMPANY])
+        others = [name for name in others if name in kept]
+    return (symbol, *others)
+
+
 def _kind(
-    past: _Past, bars: Bars, name: str, m: int, column: int, at: int, count: int, rng: np.random.Generator
+    past: _Past, name: str, m: int, count: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, dict[str, object], pd.DataFrame] | None:
-    width = max(m, past.ahead)
+    width, at = max(m, past.ahead), past.at
     measure = Shapes(past.logs, m) if m else Likeness(past.made, at)
 
     def asked(row: int, col: int) -> np.ndarray | None:
@@ -165,12 +188,10 @@ def _kind(
         if found is None:
             return None
         left = np.where(past.usable, found, np.nan)
-        left[max(0, row - width + 1) : row + width] = (
-            np.nan
-        )  # the same days, in any symbol, are no earlier time
+        left[max(0, row - width + 1) : row + width] = np.nan  # the same days are no earlier time
         return left
 
-    own = asked(at, column)
+    own = asked(at, past.column)
     if own is None:
         return None
     rows, columns, distance = nearest(own, count, width)
@@ -189,10 +210,11 @@ def _kind(
     told = np.array(beside).reshape(-1, 2)
     unusual = (1 + (told[:, 0] <= distance.mean()).sum()) / (1 + len(told))
     p = (1 + (told[:, 1] >= _largest(paths, mean)).sum()) / (1 + len(told))
+    symbols, stamps = past.made.symbols, past.made.index
     table = pd.DataFrame(
         {
-            "by": name, "rank": np.arange(1, len(rows) + 1), "symbol": [bars.symbols[c] for c in columns],
-            "start": bars.index[np.maximum(rows - max(m, 1) + 1, 0)], "end": bars.index[rows],
+            "by": name, "rank": np.arange(1, len(rows) + 1), "symbol": [symbols[c] for c in columns],
+            "start": stamps[np.maximum(rows - max(m, 1) + 1, 0)], "end": stamps[rows],
             "distance": distance, "after": paths[:, -1],
         }
     )  # fmt: skip

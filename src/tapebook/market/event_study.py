@@ -11,6 +11,7 @@ import pandas as pd
 
 from tapebook.data.when import When, last_moment
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
+from tapebook.market.states import log_closes, since_last_close, without_self
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
 
 Model = Literal["market", "mean"]
+NAMED = {"Kolari-Pynnonen": "Kolari–Pynnönen", "Brown-Warner": "Brown–Warner"}
 TESTS = ("Brown-Warner", "Patell", "Boehmer-Musumeci-Poulsen", "Kolari-Pynnonen", "rank")
 
 
@@ -41,12 +43,16 @@ class EventStudy:
     @property
     def summary(self) -> str:
         """The answer in words."""
-        kp = self.tests.loc["Kolari-Pynnonen"]
-        how = "more than chance" if kp["p"] <= 0.05 else "no more than chance would"
+        several = len(self.events) > 1
+        name = "Kolari-Pynnonen" if several else "Brown-Warner"
+        test = self.tests.loc[name]
+        how = "more than chance" if test["p"] <= 0.05 else "no more than chance would"
+        first, last = self.window
+        over = f"bar {first}" if first == last else f"bars {first} to {last}"
         return (
-            f"{len(self.events)} events: mean abnormal return over bars {self.window[0]} to {self.window[1]} "
-            f"{self.events['cumulative'].mean():+.2%}, {how} (Kolari–Pynnönen t {kp['statistic']:.2f}, "
-            f"p {kp['p']:.3f})."
+            f"{len(self.events)} event{'s' * several}: {'mean ' * several}abnormal return over {over} "
+            f"{self.events['cumulative'].mean():+.2%}, {how} "
+            f"({NAMED[name]} t {test['statistic']:.2f}, p {test['p']:.3f})."
         )
 
     def figure(self) -> go.Figure:
@@ -71,14 +77,15 @@ def event_study(
     Parameters
     ----------
     events : pairs of (symbol, date), or a frame with columns symbol and ts
-        A date that is no bar is the next bar.
+        A date on which the symbol has no bar is its next one.
     window : (first, last)
-        Bars around the event, 0 its own bar.
+        The symbol's own bars around the event, 0 the event's. A return is since its last close, and the
+        market's is over the same time.
     estimation, gap : int
         Betas are of `estimation` bars that end `gap` bars before the window: nothing of the event is in them.
     model : str
-        "market": a regression on `market` (a symbol; the mean of the others by default). "mean": the
-        symbol's own mean.
+        "market": a regression on `market` (a symbol; the mean of the others by default, where 2 of them have
+        a return). "mean": the symbol's own mean.
 
     Notes
     -----
@@ -88,7 +95,8 @@ def event_study(
     (1976, JAR 14): too sure for clustered events, shown for comparison. "Boehmer-Musumeci-Poulsen": deviation
     across events, so that volatility may rise on the day (1991, JFE 30). "Kolari-Pynnonen": the same, less
     sure by the mean correlation of the events' residuals where their estimation bars overlap (2010, RFS 23,
-    equation 10): events on one day are not as many witnesses. "rank": Corrado (1989), for heavy tails.
+    equation 10): events on one day are not as many witnesses. "rank": Corrado (1989), for heavy tails. Of a
+    single event only Brown–Warner, Patell and the rank can be told; the others are NaN.
     """
     first, last = window
     if first > last:
@@ -100,19 +108,21 @@ def event_study(
     if model not in ("market", "mean"):
         raise BadParameter("model", model, '"market" or "mean"')
     asked = _pairs(events)
-    logs = bars.close.where(bars.close > 0.0).transform(np.log)
-    moved = logs.diff()
+    moved = since_last_close(log_closes(bars))
+    if model == "market" and market is None and len(bars.symbols) < 3:
+        raise BadParameter("model", model, '3 symbols or more, or market=, or model="mean"')
+    beside = without_self(moved)
     told: list[tuple[str, _Event]] = []
     dropped: list[tuple[str, When, str]] = []
     for symbol, when in asked:
-        made = _one(moved, bars, symbol, when, window, estimation, gap, model, market)
+        made = _one(moved, beside, bars, symbol, when, window, estimation, gap, model, market)
         if isinstance(made, str):
             dropped.append((symbol, when, made))
         else:
             told.append((symbol, made))
-    if len(told) < 2:
+    if not told:
         why = "; ".join(f"{s} {w}: {reason}" for s, w, reason in dropped[:3])
-        raise NoData(f"{len(told)} of {len(asked)} events can be used, 2 needed. {why}")
+        raise NoData(f"none of {len(asked)} events can be used. {why}")
     return _study(told, pd.DataFrame(dropped, columns=["symbol", "ts", "reason"]), window)
 
 
@@ -147,6 +157,7 @@ def _pairs(events: Iterable[tuple[str, When]] | pd.DataFrame) -> list[tuple[str,
 
 def _one(
     moved: pd.DataFrame,
+    beside: pd.DataFrame,
     bars: Bars,
     symbol: str,
     when: When,
@@ -163,26 +174,45 @@ def _one(
     moment = last_moment(when, "ts")
     if moment is None:
         raise BadInput(f"events: {symbol} has no date")
-    at = int(bars.index.searchsorted(moment if bars.freq.intraday else moment.normalize()))
-    begin, end = at + window[0], at + window[1] + 1
-    if at >= len(bars) or begin < 1 or end > len(bars):
-        return "its window does not lie in the bars"
+    spoken = moment if bars.freq.intraday else moment.normalize()
     y = moved[symbol].to_numpy()
-    x = np.zeros(len(y))
+    own = np.flatnonzero(np.isfinite(y))
+    at = int(np.searchsorted(own, bars.index.searchsorted(spoken)))
+    begin, end = at + window[0], at + window[1] + 1
+    if at >= len(own) or begin < 1 or end > len(own):
+        return "its window does not lie in the bars"
+    x = np.zeros(len(own))
     if model == "market" and symbol != market:
-        x = (moved[market] if market else moved.drop(columns=symbol).mean(axis=1)).to_numpy()
-    until = begin - gap
+        x = _between((beside[symbol] if market is None else moved[market]).to_numpy(), own)
+    y, until = y[own], begin - gap
     span = np.arange(max(1, until - estimation), max(1, until))
-    rows = span[np.isfinite(y[span]) & np.isfinite(x[span])]
+    rows = span[np.isfinite(x[span])]
     if len(rows) < max(40, estimation // 2):
         return f"{len(rows)} bars before it, {max(40, estimation // 2)} needed"
-    if not (np.isfinite(y[begin:end]).all() and np.isfinite(x[begin:end]).all()):
-        return "a return in its window is missing"
-    return _measured(bars.index[at], y, x, rows, slice(begin, end), model)
+    if not np.isfinite(x[begin:end]).all():
+        return "a return of the market in its window is missing"
+    return _measured(bars.index[own[at]], y, x, rows, slice(begin, end), model, own)
+
+
+def _between(line: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Sum of returns (T,) between the rows `own`; NaN before the first return and after the last."""
+    known = np.flatnonzero(np.isfinite(line))
+    if not len(known):
+        return np.full(len(own), np.nan)
+    way = np.nan_to_num(line).cumsum()
+    way[: known[0]] = way[known[-1] + 1 :] = np.nan
+    told: np.ndarray = np.diff(way[own], prepend=np.nan)
+    return told
 
 
 def _measured(
-    ts: pd.Timestamp, y: np.ndarray, x: np.ndarray, rows: np.ndarray, during: slice, model: Model
+    ts: pd.Timestamp,
+    y: np.ndarray,
+    x: np.ndarray,
+    rows: np.ndarray,
+    during: slice,
+    model: Model,
+    own: np.ndarray,
 ) -> _Event | str:
     mean_x, mean_y = float(x[rows].mean()), float(y[rows].mean())
     spread = float(((x[rows] - mean_x) ** 2).sum())
@@ -198,10 +228,10 @@ def _measured(
     off = float((x[during] - mean_x).sum()) ** 2 / spread if fitted else 0.0
     return _Event(
         ts,
-        during.start,
+        int(own[during.start]),
         abnormal,
         residual,
-        rows,
+        own[rows],
         beta,
         deviation,
         deviation * np.sqrt(W + W * W / len(rows) + off),
@@ -217,8 +247,8 @@ def _study(told: list[tuple[str, _Event]], lost: pd.DataFrame, window: tuple[int
     scaled = total / np.array([event.widened for event in made])
     n = len(made)
     patell = scaled.sum() / np.sqrt(n)
-    bmp = scaled.mean() / (scaled.std(ddof=1) / np.sqrt(n))
-    rho = mean_correlation([(event.rows, event.residual) for event in made])
+    bmp = scaled.mean() / (scaled.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    rho = mean_correlation([(event.rows, event.residual) for event in made]) if n > 1 else 0.0
     kp = bmp * np.sqrt((1.0 - rho) / (1.0 + (n - 1) * rho))
     rank = _rank(made)
     values = {

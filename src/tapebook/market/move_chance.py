@@ -11,12 +11,12 @@ FEWEST = 100
 
 
 def earlier(logs: np.ndarray, deviation: np.ndarray, first: int, length: int) -> np.ndarray:
-    """Sizes of the spans of `length` bars that ended before row `first`, in deviations before each."""
+    """Changes over the spans of `length` bars that ended before row `first`, in deviations before each."""
     if first - length < 1:
         return np.empty(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         before = logs[length:first] - logs[: first - length]
-        sizes = np.abs(before) / (deviation[: first - length] * np.sqrt(length))
+        sizes = before / (deviation[: first - length] * np.sqrt(length))
     told: np.ndarray = sizes[np.isfinite(sizes)]
     return told
 

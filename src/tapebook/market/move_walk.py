@@ -16,11 +16,17 @@ class Found:
     known: int
     open: bool
 
+    def at(self, rows: np.ndarray) -> Found:
+        """The same in the rows of a panel, of a symbol with bars at `rows`."""
+        return Found(int(rows[self.first]), int(rows[self.last]), int(rows[self.known]), self.open)
+
 
 def walked(
     logs: np.ndarray, deviation: np.ndarray, horizons: tuple[int, ...], threshold: float, settle: int
 ) -> list[Found]:
     """Return the moves of log closes (T,), in time's order; `deviation` (T,) of one bar, known at the row.
+
+    Rows are the symbol's own bars: each has a close.
 
     A move begins where the change over one of the horizons is `threshold` deviations or more (the largest
     of them, if several), deviations of the row before its first bar. One bar that is enough by itself is a
@@ -63,8 +69,6 @@ def _settled(logs: np.ndarray, first: int, row: int, settle: int, T: int) -> Fou
     side = 1.0 if logs[row] > base else -1.0
     extreme = row
     for now in range(row + 1, T):
-        if np.isnan(logs[now]):
-            continue
         if side * (logs[now] - logs[extreme]) > 0.0:
             extreme = now
         elif now - extreme >= settle or side * (logs[now] - base) < 0.5 * side * (logs[extreme] - base):

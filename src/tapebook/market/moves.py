@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,12 +9,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from tapebook.data.when import When
+from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import BadInput, BadParameter, UnknownName
-from tapebook.market.move_chance import earlier, spans_asked, tail_p, told_then
+from tapebook.market.move_chance import spans_asked, told_then
+from tapebook.market.move_measures import (
+    COLUMNS,
+    MARKET,
+    TOLD,
+    Tape,
+    market_line,
+    measured,
+    others_went,
+    tape_of,
+    volume_of,
+)
 from tapebook.market.move_walk import Found, walked
 from tapebook.market.scan import LEVEL, MIN_COVERAGE, Coverage, covered, known_by
-from tapebook.market.states import States, states, without_self
+from tapebook.market.states import States, states
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -24,29 +34,32 @@ if TYPE_CHECKING:
 
 HORIZONS = (1, 5, 20, 60)
 THRESHOLD = 4.0
-MARKET = "market"
-"""Name of the mean of all symbols, which has moves of its own with `market=True`."""
 Direction = Literal["up", "down"]
-COLUMNS = (
-    "symbol", "start", "end", "bars", "direction", "change", "percent", "size", "speed", "kind", "rarity",
-    "breadth", "market_part", "scope", "p", "q", "holds", "known_at", "open",
-)  # fmt: skip
-TOLD = tuple(name for name in COLUMNS if name not in ("q", "holds"))
-"""What one move tells without the others."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """One move: of `symbol`, from the close before `start` to the close of `end` (stamps of its bars)."""
+    """One move: of `symbol`, from the close before `start` to the close of `end`.
+
+    Stamps of its bars, or dates such as "2008-09-15"; a month or a year is meant whole, and without `end`
+    the move is of `start` alone.
+    """
 
     symbol: str
     start: pd.Timestamp
-    end: pd.Timestamp
+    end: pd.Timestamp = None  # type: ignore[assignment]  # set by __post_init__
     found: Any = field(default=None, repr=False, compare=False)
     """The `Moves` that it is one of, if any."""
 
+    def __post_init__(self) -> None:
+        start, end = self.start, self.start if self.end is None else self.end
+        for name, moment in (("start", first_moment(start)), ("end", last_moment(end))):
+            if moment is None:
+                raise BadParameter(name, None, "a date or a stamp of the move's bars")
+            object.__setattr__(self, name, moment)
+
     def __str__(self) -> str:
-        if self.start == self.end:
+        if self.start.normalize() == self.end.normalize():
             return f"{self.symbol} on {self.start:%Y-%m-%d}"
         return f"{self.symbol}, {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
 
@@ -88,8 +101,13 @@ class Moves:
         return Move(row["symbol"], row["start"], row["end"], self)
 
     def like(self, move: Move) -> tuple[np.ndarray, np.ndarray]:
-        """Return (starts, inside), each (T, N): the settled moves that went the same way as one of them."""
+        """Return (starts, inside), each (T, N): the settled moves that went the same way as one of them.
+
+        Like a move of "market" are the symbols' moves that the market shared.
+        """
         ahead = (self.table["direction"] == self._direction(move)) & (self.table["symbol"] != MARKET)
+        if move.symbol not in self.bars.symbols:
+            ahead &= self.table["scope"] == "market"
         return marks(self.table[ahead & ~self.table["open"].astype(bool)], self.bars)
 
     def _direction(self, move: Move) -> str:
@@ -100,10 +118,52 @@ class Moves:
     def line(self, symbol: str) -> pd.Series:
         """Closes of a symbol, or of "market": the product of all mean returns, from 100 on."""
         if symbol == MARKET and MARKET not in self.bars.symbols:
-            return pd.Series(100.0 * np.exp(_market(np.log(self.bars.values["close"]))), self.bars.index)
-        if symbol not in self.bars.symbols:
-            raise UnknownName("symbol", symbol, [*self.bars.symbols, MARKET])
+            return pd.Series(100.0 * np.exp(market_line(self.bars, self.states.counts)), self.bars.index)
+        self._check(symbol)
         return self.bars.close[symbol]
+
+    def _check(self, symbol: str) -> None:
+        if symbol in self.bars.symbols:
+            return
+        out: dict[str, str] = dict(self.coverage.excluded.itertuples(index=False))
+        if symbol in out:
+            raise BadInput(f"{symbol} was left out: {out[symbol]}. Nothing can be said of its moves")
+        raise UnknownName("symbol", symbol, [*self.bars.symbols, MARKET])
+
+    def exact(self, move: Move) -> Move:
+        """Return the move from its symbol's first bar of the span to its last.
+
+        Raises
+        ------
+        BadInput
+            If the span does not lie in the bars, or holds no bar of the symbol, or none lies before it.
+        """
+        line = self.line(move.symbol)
+        own = self.bars.index[np.isfinite(line.to_numpy())]
+        inside = own[(own >= move.start) & (own <= move.end)]
+        span = f"{own[0]:%Y-%m-%d} to {own[-1]:%Y-%m-%d}"
+        if not len(inside) or move.end.normalize() > own[-1]:
+            raise BadInput(f"{move}: expected a span within the bars of {move.symbol}, {span}")
+        if inside[0] == own[0]:
+            raise BadInput(f"{move}: a move needs a close before its first bar; {move.symbol} has {span}")
+        return Move(move.symbol, inside[0], inside[-1], self)
+
+    def place(self, move: Move) -> tuple[int, int, int]:
+        """Return the column of a move (the one after the last for "market"), and rows of its two ends."""
+        names, (first, last) = (
+            self.bars.symbols,
+            self.bars.index.get_indexer(pd.Index([move.start, move.end])),
+        )
+        n = names.index(move.symbol) if move.symbol in names else len(names)
+        return n, int(first), int(last)
+
+    def until(self, end: When) -> Moves:
+        """What would have been found at `end`, by the bars known then."""
+        if end is None:
+            return self
+        kept = {name: self.params[name] for name in ("min_bars", "min_coverage")}
+        used, coverage = covered(known_by(self.bars, end), **kept)
+        return _searched(used, self.states.part(slice(0, len(used)), used.symbols), coverage, self.params)
 
     @property
     def summary(self) -> str:
@@ -155,7 +215,7 @@ def moves(
         once that is `settle` bars old or half of the way is lost. Candidates that overlap a move are part of
         it; where several horizons call at one bar, the one with the largest size is taken.
     series : frame, optional
-        What else to know of every bar; see `states`.
+        What else to know of every bar; see `states`. A symbol of the bars by the same name is not searched.
     market : bool
         Also the moves of the mean of all returns (of 3 symbols or more at each bar), as symbol "market".
     end : date or moment, optional
@@ -178,157 +238,74 @@ def moves(
         raise BadParameter("settle", settle, "at least 1 bar")
     if not 0.0 < level < 1.0:
         raise BadParameter("level", level, "a share of false findings above 0 and below 1")
+    if series is not None:  # what is looked at is not searched
+        looked_at = {str(name) for name in series}
+        bars = bars.select(*(name for name in bars.symbols if name not in looked_at))
     used, coverage = covered(known_by(bars, end), min_bars=min_bars, min_coverage=min_coverage)
-    made = states(used, None if series is None else series.reindex(used.index))
-    tape = _tape(used, made, market=market)
-    found = [
-        (n, one)
-        for n in range(tape.logs.shape[1])
-        for one in walked(tape.logs[:, n], tape.deviation[:, n], spans, threshold, settle)
-    ]
-    table = _table(found, tape, used, spans, level)
-    named = () if series is None else tuple(str(name) for name in series)
+    made = states(used, None if series is None else series.reindex(used.index), seasoned=min_bars)
     params = {
         "horizons": spans, "threshold": threshold, "settle": settle, "market": market, "level": level,
-        "min_bars": min_bars,
-        "min_coverage": min_coverage, "series": named,
+        "min_bars": min_bars, "min_coverage": min_coverage,
+        "series": () if series is None else tuple(str(name) for name in series),
     }  # fmt: skip
-    return Moves(table, coverage, params, used, made, named)
+    return _searched(used, made.part(slice(None)), coverage, params)
 
 
-@dataclass(frozen=True, eq=False)
-class _Tape:
-    """Log closes, returns, mean returns of the others and deviations, each (T, N), N + 1 with the market.
-
-    `names` of the columns; the first `symbols` are those of the bars.
-    """
-
-    logs: np.ndarray
-    moved: np.ndarray
-    rest: np.ndarray
-    deviation: np.ndarray
-    names: tuple[str, ...]
-    symbols: int
-
-
-def _tape(bars: Bars, made: States, *, market: bool = False) -> _Tape:
-    logs, deviation, names = np.log(bars.values["close"]), made.deviation, bars.symbols
-    if market:
-        if len(names) < 3 or MARKET in names:
-            raise BadParameter("market", market, 'False, or 3 symbols or more, none of them named "market"')
-        line = _market(logs)
-        close = pd.DataFrame({MARKET: np.exp(line)}, index=bars.index)
-        own = states(type(bars).from_frames(close=close, freq=bars.freq)).deviation
-        logs, deviation = np.column_stack([logs, line]), np.column_stack([deviation, own])
-        names = (*names, MARKET)
-    moved = np.vstack([np.full((1, logs.shape[1]), np.nan), np.diff(logs, axis=0)])
-    rest = np.full(moved.shape, np.nan)
-    N = len(bars.symbols)
-    rest[:, :N] = without_self(pd.DataFrame(moved[:, :N])).to_numpy()
-    return _Tape(logs, moved, rest, deviation, names, N)
-
-
-def _market(logs: np.ndarray) -> np.ndarray:
-    """Sum of the mean log returns of the symbols that have one, (T,); NaN where fewer than 3 have."""
-    steps = np.diff(logs, axis=0)
-    count = np.isfinite(steps).sum(axis=1)
-    told = np.concatenate([[False], count >= 3])
-    mean = np.where(count >= 3, np.nansum(steps, axis=1) / np.maximum(count, 1), 0.0)
-    line: np.ndarray = np.where(told, np.concatenate([[0.0], mean.cumsum()]), np.nan)
-    return line
+def _searched(bars: Bars, made: States, coverage: Coverage, params: Mapping[str, Any]) -> Moves:
+    tape = tape_of(bars, made, market=params["market"])
+    found = []
+    for n in range(tape.logs.shape[1]):
+        own = np.flatnonzero(np.isfinite(tape.logs[:, n]))
+        logs, deviation = tape.logs[own, n], np.where(tape.counts[own, n], tape.deviation[own, n], np.nan)
+        walk = walked(logs, deviation, params["horizons"], params["threshold"], params["settle"])
+        found += [(n, one.at(own)) for one in walk]
+    table = _table(found, tape, bars, params["horizons"], params["level"])
+    return Moves(table, coverage, params, bars, made, params["series"])
 
 
 def _table(
-    found: list[tuple[int, Found]], tape: _Tape, bars: Bars, horizons: tuple[int, ...], level: float
+    found: list[tuple[int, Found]], tape: Tape, bars: Bars, horizons: tuple[int, ...], level: float
 ) -> pd.DataFrame:
-    rows = [_row(n, one, tape, bars) for n, one in found]
+    rows = [measured(n, one, tape, bars) for n, one in found]
     table = pd.DataFrame(rows, columns=list(TOLD))
     known = np.array([one.known for _, one in found], dtype=np.int64)
-    asked = spans_asked(tape.deviation[:, : tape.symbols], horizons)
+    asked = spans_asked(np.where(tape.counts, tape.deviation, np.nan)[:, : tape.symbols], horizons)
     q = told_then(table["p"].to_numpy(dtype=float), known, asked)
     table = table.assign(q=q, holds=q <= level)[list(COLUMNS)]
     order = table["size"].abs().sort_values(ascending=False, kind="stable").index
     return table.loc[order].reset_index(drop=True)
 
 
-def _row(n: int, one: Found, tape: _Tape, bars: Bars) -> tuple[Any, ...]:
-    first, last, length = one.first, one.last, one.last - one.first + 1
-    logs, moved, deviation = tape.logs, tape.moved, tape.deviation
-    change = logs[last, n] - logs[first - 1, n]
-    unit = deviation[first - 1, n] * np.sqrt(length)
-    jump = np.nanmax(np.sign(change) * moved[first : last + 1, n]) >= 0.8 * abs(change)
-    kind = "jump" if jump else ("rally" if change > 0 else "drawdown")
-    others = np.delete(np.arange(tape.symbols), n) if n < tape.symbols else np.arange(tape.symbols)
-    went = (logs[last, others] - logs[first - 1, others]) / (deviation[first - 1, others] * np.sqrt(length))
-    went = np.sign(change) * went[np.isfinite(went)]
-    breadth = float((went > 1.0).mean()) if len(went) else np.nan
-    is_market = n >= tape.symbols
-    part = 1.0 if is_market else _market_part(moved[:, n], tape.rest[:, n], first, last, change)
-    before = earlier(logs[:, n], deviation[:, n], first, length)
-    size = change / unit
-    scope = _scope(went, part, abs(size), is_market)
-    return (
-        tape.names[n], bars.index[first], bars.index[last], length, "up" if change > 0 else "down", change,
-        np.expm1(change), size, size / np.sqrt(length), kind, _rarity(before, abs(size)), breadth, part,
-        scope, tail_p(abs(size), before, length), bars.index[one.known], one.open,
-    )  # fmt: skip
-
-
-def _scope(went: np.ndarray, part: float, size: float, is_market: bool) -> str:
-    if is_market:
-        return "market"
-    if len(went) < 3 and not np.isfinite(part):
-        return "alone"
-    together = len(went) >= 3 and float(np.median(went)) >= 0.5 * size
-    return "market" if part >= 0.5 or together else "single name"
-
-
-def _rarity(before: np.ndarray, size: float) -> float:
-    """Share of the earlier spans that were as large; NaN below 100."""
-    return float((1 + (before >= size).sum()) / (1 + len(before))) if len(before) >= 100 else np.nan
-
-
-def _market_part(y: np.ndarray, x: np.ndarray, first: int, last: int, change: float) -> float:
-    """Share of the change that the beta of 250 bars before gives to the mean of the others."""
-    from tapebook.market.what_moved import WINDOW
-
-    begin = max(0, first - WINDOW)
-    a, b = y[begin:first], x[begin:first]
-    both = np.isfinite(a) & np.isfinite(b)
-    if both.sum() < 40 or b[both].var() == 0.0:
-        return np.nan
-    beta = np.cov(a[both], b[both])[0, 1] / b[both].var(ddof=1)
-    return float(beta * np.nansum(x[first : last + 1]) / change)
-
-
-def described(bars: Bars, made: States, move: Move) -> pd.Series:
+def described(found: Moves, move: Move) -> pd.Series:
     """Describe one move as a row of `Moves.table`, with `volume`: its mean over the median of 60 bars before.
 
     Raises
     ------
     BadInput
-        If the move does not lie in the bars, or has no close at its ends.
+        If too little lies before the move to know what is usual.
     """
-    if move.symbol not in bars.symbols:
-        raise UnknownName("symbol", move.symbol, bars.symbols)
-    n = bars.symbols.index(move.symbol)
-    first, last = bars.index.get_indexer(pd.Index([move.start, move.end])).tolist()
-    if first < 1 or last < first:
+    bars, (n, first, last) = found.bars, found.place(move)
+    tape = tape_of(bars, found.states, market=n == len(bars.symbols))
+    own = np.flatnonzero(np.isfinite(tape.logs[:first, n]))
+    if not (tape.counts[own[-1], n] and np.isfinite(tape.deviation[own[-1], n])):
         raise BadInput(
-            f"{move}: expected two stamps of bars, the first not the panel's first, of "
-            f"{bars.start:%Y-%m-%d} to {bars.end:%Y-%m-%d}"
+            f"{move}: {len(own)} bars of its symbol lie before it, and to know what is usual "
+            f"{found.params['min_bars']} are needed whose price moves. Take earlier bars (start=), or say "
+            "min_bars="
         )
-    tape = _tape(bars, made)
-    if not np.isfinite(tape.logs[[first - 1, last], n]).all():
-        raise BadInput(f"{move}: its symbol has no close at the last bar, or none before the first one")
-    told = _row(n, Found(first, last, last, False), tape, bars)
-    row = pd.Series(dict(zip(TOLD, told, strict=True)), name=str(move))
-    volume = bars.values["volume"][:, n]
-    with np.errstate(invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of slices without any volume
-        usual = np.nanmedian(volume[max(0, first - 60) : first])
-        row["volume"] = float(np.nanmean(volume[first : last + 1]) / usual) if usual > 0 else np.nan
+    row = pd.Series(dict(zip(TOLD, measured(n, Found(first, last, last, False), tape, bars), strict=True)))
+    row.name, row["volume"] = str(move), volume_of(bars, n, first, last)
     return row
+
+
+def went_along(found: Moves, move: Move) -> tuple[str, ...]:
+    """Other symbols that went the same way as a move by more than one deviation, over its bars."""
+    bars, (n, first, last) = found.bars, found.place(move)
+    tape = tape_of(bars, found.states, market=n == len(bars.symbols))
+    base = int(np.flatnonzero(np.isfinite(tape.logs[:first, n]))[-1])
+    side = np.sign(tape.logs[last, n] - tape.logs[base, n])
+    went = others_went(tape, n, base, last)
+    return tuple(str(name) for name, size in went.items() if side * size > 1.0)
 
 
 def marks(table: pd.DataFrame, bars: Bars) -> tuple[np.ndarray, np.ndarray]:

@@ -57,7 +57,8 @@ class Precursors:
         if self.found.empty:
             return f"Nothing distinguishes the bars before such moves: {asked} were compared."
         told = [_words(row) for _, row in self.found.head(2).iterrows()]
-        return f"Before such moves: {'; '.join(told)}. {asked} were compared, {len(self.found)} hold."
+        held = len(self.found)
+        return f"Before such moves: {'; '.join(told)}. {asked} were compared, {held} hold{'s' * (held == 1)}."
 
 
 def _words(row: pd.Series) -> str:
@@ -77,6 +78,7 @@ def precursors(
     leads: tuple[int, ...] = LEADS,
     level: float = LEVEL,
     correction: Correction = "bh",
+    year: float = 252.0,
 ) -> Precursors:
     """Compare the bars before moves with matched bars before none, feature by feature.
 
@@ -88,6 +90,8 @@ def precursors(
         True at the first bar of a move, and at all of its bars.
     within : int
         Bars ahead for which an alarm speaks.
+    year : float
+        Bars in a year, for the false alarms.
 
     Notes
     -----
@@ -111,7 +115,7 @@ def precursors(
     early = pairs.cluster < cut
     border = int(pairs.row[early].max()) + within + 1
     rows = [
-        _asked(made, name, lead, pairs, early, starts, border, within)
+        _asked(made, name, lead, pairs, early, starts, border, within, year)
         for name in made.names
         for lead in leads
     ]
@@ -139,6 +143,7 @@ def _asked(
     starts: np.ndarray,
     border: int,
     within: int,
+    year: float,
 ) -> dict[str, Any] | None:
     values = made[name]
     place = placed(values, pairs, lead)
@@ -147,7 +152,7 @@ def _asked(
         return None
     above = first["effect"] > 0.5
     threshold = _threshold(values[:border], starts[:border], above, within, lead)
-    alarm = _alarm(values[border:], starts[border:], above, threshold, within, lead)
+    alarm = _alarm(values[border:], starts[border:], above, threshold, max(within, lead), year)
     side = 1.0 if above else -1.0
     confirmed = 1.0 - NormalDist().cdf(side * later["z"])
     return {
@@ -199,10 +204,9 @@ def _threshold(values: np.ndarray, starts: np.ndarray, above: bool, within: int,
 
 
 def _alarm(
-    values: np.ndarray, starts: np.ndarray, above: bool, threshold: float, within: int, lead: int
+    values: np.ndarray, starts: np.ndarray, above: bool, threshold: float, reach: int, year: float
 ) -> dict[str, float]:
     """How the alarm did where it was not fitted; bars in a row that ring are one alarm."""
-    reach = max(within, lead)
     rings = np.nan_to_num((values > threshold) if above else (values < threshold)).astype(bool)
     coming = soon(starts, reach)
     begins = rings.copy()
@@ -215,7 +219,7 @@ def _alarm(
             moves += 1
             told += bool(rings[max(0, row - reach) : row, column].any())
     known = ~np.isnan(values)
-    years = max(float(known.sum()) / 252.0, 1e-9)
+    years = max(float(known.sum()) / year, 1e-9)
     base = float((coming & known).sum()) / max(float(known.sum()), 1.0)
     precision = right / alarms if alarms else float("nan")
     return {

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 DEPTH = 3
 HOLDOUT = 0.3
-"""Share of the bars, the last in time, whose moves no rule has seen."""
+"""Share of all symbols' bars, the last in time, whose moves no rule has seen."""
 FOLDS = 4
 SHARES = (0.01, 0.02, 0.05)
 """Least shares of the bars that a leaf holds."""
 SHIFTS = 499
 LEVEL = 0.02
 """p-value on the unseen moves at which a rule holds."""
+MOST = 50_000
 FEWEST = 8
 """Moves below which no rule is looked for, on either side of the border."""
 
@@ -36,7 +37,8 @@ class Rules:
     `rule` is a text such as "volume_5 > 0.34 and return_20 <= -1.2", None where none was found;
     `conditions` its parts. `folds`: one row a purged fold of the past (precision, recall, lift).
     `unseen`: precision, recall, lift, base_rate, alarms, moves, false_a_year and p on the moves never seen;
-    `holds` where p is at most `LEVEL` and the lift above 1. `tried`: how many rules were compared.
+    `holds` where p is at most `LEVEL` and the lift above 1. `tried`: how many rules were compared. `border`:
+    stamp of the first bar whose moves no rule has seen.
     """
 
     rule: str | None
@@ -46,6 +48,7 @@ class Rules:
     folds: pd.DataFrame
     unseen: dict[str, float]
     holds: bool
+    border: pd.Timestamp | None = None
     reason: str | None = None
 
     @property
@@ -71,6 +74,7 @@ def rules(
     within: int = 10,
     depth: int = DEPTH,
     seed: int = 0,
+    year: float = 252.0,
 ) -> Rules:
     """Search small rules that tell `within` bars ahead that a move begins.
 
@@ -82,20 +86,22 @@ def rules(
         True at the first bar of a move, and at all of its bars (no rule is judged there).
     depth : int
         Conditions in a rule at most, 1 to 3.
+    year : float
+        Bars in a year, for the false alarms.
 
     Notes
     -----
     Decision trees (Breiman et al. 1984) of the first 70 % of the bars; how deep and how broad a leaf may be
     is chosen on four folds in time, purged of the bars whose `within` bars ahead reach into another (López
     de Prado 2018, ch. 7). The leaf with the most moves a bar is the rule. Only then the last 30 % are asked;
-    p is the share of circular shifts of the moves in time that the rule's alarms hit as often.
+    p is the share of circular shifts of the moves in time that the rule's alarms hit as often. Of more than
+    `MOST` bars only every k-th is searched (all are judged).
     """
     if not 1 <= depth <= 3:
         raise BadParameter("depth", depth, "1, 2 or 3 conditions: a rule is to be read")
     if within < 1:
         raise BadParameter("within", within, "at least 1 bar")
-    T = len(starts)
-    border = int(T * (1.0 - HOLDOUT))
+    border = _border(made)
     early, late = int(starts[:border].sum()), int(starts[border + within :].sum())
     if min(early, late) < FEWEST:
         why = f"{early} moves to search on and {late} to confirm with, {FEWEST} of each needed"
@@ -103,7 +109,7 @@ def rules(
     X = np.stack([made[name] for name in made.names], axis=2)
     coming = soon(starts, within)
     fit = ~inside & (np.isfinite(X).mean(axis=2) > 0.5)
-    past = fit.copy()
+    past = fit & _thinned(fit.shape, int(fit[:border].sum()))
     past[border - within :] = False
     best, folds, tried = _chosen(X, coming, past, border, depth, within, seed)
     if best is None:
@@ -111,13 +117,28 @@ def rules(
     conditions = _leaf(best, made.names, X[past], coming[past])
     if not conditions:
         return _none(within, tried, "no threshold tells the past moves")
-    unseen = _judged(rings(made, conditions), starts, fit, border + within, within, seed)
+    first = border + within
+    unseen = _judged(rings(made, conditions), starts, fit, first, within, seed, year)
     holds = unseen["p"] <= LEVEL and unseen["lift"] > 1.0
-    return Rules(conditions_text(conditions), conditions, within, tried, folds, unseen, holds)
+    text = conditions_text(conditions)
+    return Rules(text, conditions, within, tried, folds, unseen, holds, made.index[first])
+
+
+def _border(made: States) -> int:
+    """First row of the last 30 % of all symbols' bars."""
+    bars = np.isfinite(made.deviation).sum(axis=1).cumsum()
+    return int(np.searchsorted(bars, (1.0 - HOLDOUT) * bars[-1])) if len(bars) else 0
 
 
 def _none(within: int, tried: int, why: str) -> Rules:
-    return Rules(None, (), within, tried, pd.DataFrame(), {}, False, why)
+    return Rules(None, (), within, tried, pd.DataFrame(), {}, False, reason=why)
+
+
+def _thinned(shape: tuple[int, ...], bars: int) -> np.ndarray:
+    """Every k-th bar of each symbol, staggered, so that about MOST of them are left."""
+    every = max(1, -(-bars // MOST))
+    spread: np.ndarray = (np.arange(shape[0])[:, None] + np.arange(shape[1])) % every == 0
+    return spread
 
 
 def _tree(depth: int, share: float, seed: int) -> DecisionTreeClassifier:
@@ -225,7 +246,13 @@ def _leaf(
 
 
 def _judged(
-    alarm: np.ndarray, starts: np.ndarray, fit: np.ndarray, begin: int, within: int, seed: int
+    alarm: np.ndarray,
+    starts: np.ndarray,
+    fit: np.ndarray,
+    begin: int,
+    within: int,
+    seed: int,
+    year: float,
 ) -> dict[str, float]:
     """How the rule did on the bars from `begin` on; alarms in a row within reach are one."""
     alarm, starts, fit = alarm[begin:] & fit[begin:], starts[begin:], fit[begin:]
@@ -245,6 +272,6 @@ def _judged(
     return {
         "precision": precision, "recall": warned / moves if moves else float("nan"), "base_rate": base,
         "lift": precision / base if base else float("nan"), "alarms": alarms, "moves": moves,
-        "false_a_year": (alarms - right) / max(float(fit.sum()) / 252.0, 1e-9),
+        "false_a_year": (alarms - right) / max(float(fit.sum()) / year, 1e-9),
         "p": float((1 + (drawn >= right).sum()) / (1 + SHIFTS)) if alarms else 1.0,
     }  # fmt: skip

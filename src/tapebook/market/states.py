@@ -18,6 +18,10 @@ YEAR = 250
 """Bars by which what is usual for a symbol is measured."""
 WILD = 5.0
 """A return counts at most so many of its own deviations, so that one jump does not fill every window."""
+SEASONED = 120
+"""Bars that a symbol needs before it has a state and counts among the others."""
+CARRIED = 5
+"""Rows without a bar over which a symbol's last state is still its state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +29,14 @@ class States:
     """Named tables (T, N), one a feature; row t uses bars up to and including t, NaN where unknown.
 
     `meaning` says in words what a feature measures. `deviation` (T, N) is that of one bar's log return
-    over the last 60.
+    over the last 60. `counts` (T, N): where a symbol has been there long enough to be judged, and to be
+    one of the others.
     """
 
     values: Mapping[str, np.ndarray]
     meaning: Mapping[str, str]
     deviation: np.ndarray
+    counts: np.ndarray
     index: pd.DatetimeIndex
     symbols: tuple[str, ...]
 
@@ -45,44 +51,77 @@ class States:
         """Names of the features."""
         return tuple(self.values)
 
+    def part(self, rows: slice | np.ndarray, symbols: tuple[str, ...] | None = None) -> States:
+        """Some rows of some symbols, with the features that are known somewhere in them."""
+        names = self.symbols if symbols is None else symbols
+        columns = [self.symbols.index(name) for name in names]
+        cut = {name: block[rows][:, columns] for name, block in self.values.items()}
+        values = {name: block for name, block in cut.items() if np.isfinite(block).any()}
+        meaning = {name: self.meaning[name] for name in values}
+        deviation, counts = (block[rows][:, columns] for block in (self.deviation, self.counts))
+        return States(values, meaning, deviation, counts, self.index[rows], names)
 
-def states(bars: Bars, series: pd.DataFrame | None = None) -> States:
+
+def states(bars: Bars, series: pd.DataFrame | None = None, *, seasoned: int = SEASONED) -> States:
     """Measure every symbol at every bar.
 
     Parameters
     ----------
     bars : Bars
         Shape (T, N). Features of the market (`market_…`, `breadth_…`, `correlation_…`) need 3 symbols and
-        leave each symbol itself out.
+        leave each symbol itself out. At a row without a bar of its own, a symbol's state is that of its last
+        bar, for `CARRIED` rows; its next return is since its last close.
     series : frame, optional
         Other things the desk holds (an index of volatility, a spread of rates …), one a column, by the
         same stamps and known at them: each gives its place among its last 250 values and its last change.
+    seasoned : int
+        Before its bar of this number, and before its price has changed, a symbol does not count among the
+        others: a new listing changes nothing that was said before.
 
     Returns
     -------
     States
         Everything is without a unit: in own deviations, logs of ratios, or shares.
     """
-    closes, T = bars.close, len(bars)
-    logs = pd.DataFrame(np.log(closes.where(closes > 0).to_numpy()), bars.index, list(bars.symbols))
-    moved = logs.diff()
+    logs = log_closes(bars)
+    moved, held = since_last_close(logs), logs.ffill()
     usual = moved.rolling(YEAR, min_periods=60).std()
     tame = moved.clip(-WILD * usual.shift(1), WILD * usual.shift(1)).where(usual.shift(1).notna(), moved)
+    counts = seasoned_rows(logs, seasoned)
     told: dict[str, tuple[pd.DataFrame, str]] = {}
-    _own(told, bars, logs, tame)
+    _own(told, bars, held, tame)
     if len(bars.symbols) >= 3:
-        _others(told, logs, tame)
+        _others(told, held, tame, counts)
     if series is not None:
         _series(told, series, bars)
-    values = {name: _clean(frame) for name, (frame, _) in told.items()}
-    deviation = _clean(tame.rolling(60, min_periods=30).std())
+    there = logs.notna()
+    values = {name: _clean(frame, there) for name, (frame, _) in told.items()}
+    deviation = _clean(tame.rolling(60, min_periods=30).std(), there)
+    deviation = np.where(deviation > 0, deviation, np.nan)
     meaning = {name: words for name, (_, words) in told.items()}
-    return States(
-        values, meaning, np.where(deviation > 0, deviation, np.nan).reshape(T, -1), bars.index, bars.symbols
-    )
+    return States(values, meaning, deviation, counts.to_numpy(), bars.index, bars.symbols)
 
 
-def _clean(frame: pd.DataFrame) -> np.ndarray:
+def log_closes(bars: Bars) -> pd.DataFrame:
+    """Log of the closes (T, N); NaN where there is none above 0."""
+    close = bars.values["close"]
+    return pd.DataFrame(np.log(np.where(close > 0, close, np.nan)), bars.index, list(bars.symbols))
+
+
+def since_last_close(logs: pd.DataFrame) -> pd.DataFrame:
+    """Log returns (T, N), each since the symbol's own last close, so that a holiday loses none of the way."""
+    return logs.ffill().diff().where(logs.notna())
+
+
+def seasoned_rows(logs: pd.DataFrame, bars: int) -> pd.DataFrame:
+    """Where (T, N) a symbol has had `bars` closes that are not all the same."""
+    held = logs.ffill()
+    return (logs.notna().cumsum() >= bars) & (held.cummax() > held.cummin())
+
+
+def _clean(frame: pd.DataFrame, there: pd.DataFrame) -> np.ndarray:
+    if not there.to_numpy().all():
+        frame = frame.where(there, frame.where(there).ffill(limit=CARRIED))
     block = frame.to_numpy(dtype=float)
     return np.where(np.isfinite(block), block, np.nan)
 
@@ -93,11 +132,12 @@ def _own(
     year = moved.rolling(YEAR, min_periods=60).std()
     year = year.where(year > 0)
     for h in (5, 20, 120):
-        size = moved.rolling(h, min_periods=max(3, h * 4 // 5)).sum() / (year * np.sqrt(h))
+        size = moved.rolling(h, min_periods=max(3, h // 2)).sum() / (year * np.sqrt(h))
         told[f"return_{h}"] = size, f"return of {h} bars, in deviations"
     for short, long in ((5, 60), (20, YEAR)):
         ratio = _ratio(
-            moved.rolling(short, min_periods=short * 4 // 5).std(), moved.rolling(long, min_periods=60).std()
+            moved.rolling(short, min_periods=max(3, short // 2)).std(),
+            moved.rolling(long, min_periods=60).std(),
         )
         told[f"volatility_{short}"] = ratio, f"volatility of {short} bars against {long}, log of the ratio"
     peak = logs.rolling(YEAR, min_periods=60).max()
@@ -111,10 +151,10 @@ def _own(
         "price against its mean of 50 bars, in deviations",
     )
     if np.isfinite(bars.values["high"]).any() and np.isfinite(bars.values["low"]).any():
-        span = np.log(bars.high.to_numpy() / bars.low.to_numpy())
-        wide = pd.DataFrame(span, logs.index, logs.columns)
+        high, low = (pd.DataFrame(bars.values[name], logs.index, logs.columns) for name in ("high", "low"))
+        wide = _ratio(high, low)
         told["range_5"] = (
-            _ratio(wide.rolling(5, min_periods=4).mean(), wide.rolling(60, min_periods=40).mean()),
+            _ratio(wide.rolling(5, min_periods=3).mean(), wide.rolling(60, min_periods=40).mean()),
             "high to low of 5 bars against 60, log of the ratio",
         )
     volume = pd.DataFrame(bars.values["volume"], logs.index, logs.columns)
@@ -122,61 +162,70 @@ def _own(
         volume = volume.where(volume > 0)
         for h, base in ((1, 60), (5, 60), (20, YEAR)):
             before = volume.shift(h).rolling(base, min_periods=40).median()
-            ratio = _ratio(volume.rolling(h, min_periods=max(1, h * 4 // 5)).mean(), before)
+            ratio = _ratio(volume.rolling(h, min_periods=max(1, h // 2)).mean(), before)
             told[f"volume_{h}"] = (
                 ratio,
                 f"volume of {h} bar{'s' * (h > 1)} against the {base} before, log of the ratio",
             )
 
 
-def _others(told: dict[str, tuple[pd.DataFrame, str]], logs: pd.DataFrame, moved: pd.DataFrame) -> None:
-    rest = without_self(moved)
+def _others(
+    told: dict[str, tuple[pd.DataFrame, str]], logs: pd.DataFrame, moved: pd.DataFrame, counts: pd.DataFrame
+) -> None:
+    rest = without_self(moved.where(counts))
     year = rest.rolling(YEAR, min_periods=60).std()
     year = year.where(year > 0)
     told["market_20"] = (
-        rest.rolling(20, min_periods=16).sum() / (year * np.sqrt(20)),
+        rest.rolling(20, min_periods=10).sum() / (year * np.sqrt(20)),
         "return of the other symbols' mean over 20 bars, in deviations",
     )
     told["market_volatility"] = (
-        _ratio(rest.rolling(20, min_periods=16).std(), year),
+        _ratio(rest.rolling(20, min_periods=10).std(), year),
         "volatility of the other symbols' mean over 20 bars against 250, log of the ratio",
     )
     told["correlation_60"] = (
         moved.rolling(60, min_periods=40).corr(rest),
         "correlation with the other symbols' mean over 60 bars",
     )
-    above = (logs > logs.rolling(50, min_periods=40).mean()).astype(float).where(logs.notna())
+    mean, trades = logs.rolling(50, min_periods=40).mean(), moved.ffill(limit=CARRIED).notna()
+    above = (logs > mean).astype(float).where(counts & trades & mean.notna())
     told["breadth_50"] = without_self(above), "share of the other symbols above their mean of 50 bars"
 
 
 def _series(told: dict[str, tuple[pd.DataFrame, str]], series: pd.DataFrame, bars: Bars) -> None:
-    if (
-        not isinstance(series.index, pd.DatetimeIndex)
-        or series.index.has_duplicates
-        or series.index.tz is None
-    ):
-        raise BadInput("series: expected a frame with one row a stamp, in UTC, and one column a series")
-    held = series.reindex(bars.index)
+    held = _numbers(series).reindex(bars.index)
     if not held.notna().any(axis=None):
         raise BadInput("series: no stamp is one of the bars': they need the same stamps, in UTC")
-    for column in held:
-        name = "".join(c if c.isalnum() else "_" for c in str(column)).lower()
-        line = held[column].astype(float)
+    for column, name in zip(held, _named(series), strict=True):
+        line = held[column]
         change = line.diff(5)
-        for made, kind, words in (
-            (
-                line.rolling(YEAR, min_periods=60).rank(pct=True),
-                "level",
-                f"place among its last {YEAR} values",
-            ),
-            (
-                change / change.rolling(YEAR, min_periods=60).std(),
-                "change",
-                "change over 5 bars, in deviations",
-            ),
+        place = line.rolling(YEAR, min_periods=60).rank(pct=True)
+        change = change / change.rolling(YEAR, min_periods=60).std()
+        for kind, made, words in (
+            ("level", place, f"place among its last {YEAR} values"),
+            ("change", change, "change over 5 bars, in deviations"),
         ):
             block = np.repeat(made.to_numpy()[:, None], len(bars.symbols), axis=1)
             told[f"{name}_{kind}"] = pd.DataFrame(block, bars.index, list(bars.symbols)), f"{column}: {words}"
+
+
+def _numbers(series: pd.DataFrame) -> pd.DataFrame:
+    stamps = series.index
+    if not isinstance(stamps, pd.DatetimeIndex) or stamps.has_duplicates or stamps.tz is None:
+        raise BadInput("series: expected a frame with one row a stamp, in UTC, and one column a series")
+    try:
+        return series.astype(float).replace([np.inf, -np.inf], np.nan)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"series: expected numbers in every column, {error}") from None
+
+
+def _named(series: pd.DataFrame) -> list[str]:
+    """Names that a rule can be written with, one a column."""
+    plain = ["".join(c if c.isascii() and c.isalnum() else "_" for c in str(name)).lower() for name in series]
+    names = [f"_{name}" if name[:1].isdigit() else name for name in plain]
+    if len(set(names)) < len(names):
+        raise BadInput(f"series: two columns have the same name, of {', '.join(map(str, series))}")
+    return names
 
 
 def without_self(frame: pd.DataFrame) -> pd.DataFrame:
