@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tapebook.data.catalog.batches import Batches
 from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.ledger import Ledger
+from tapebook.data.catalog.notices import Notices
+from tapebook.data.catalog.occasions import Occasions
 from tapebook.data.catalog.publications import Publications
 from tapebook.data.catalog.results import Results
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
+from tapebook.data.catalog.schedules import Schedules
 from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.subscribers import Subscribers
@@ -58,6 +62,11 @@ class Catalog:
         return Runs(self._rows)
 
     @cached_property
+    def batches(self) -> Batches:
+        """Batches of runs."""
+        return Batches(self._rows)
+
+    @cached_property
     def strategies(self) -> Strategies:
         """Saved versions of strategies."""
         return Strategies(self._rows)
@@ -96,6 +105,21 @@ class Catalog:
     def subscribers(self) -> Subscribers:
         """Who hears of events, and how far each is."""
         return Subscribers(self._rows)
+
+    @cached_property
+    def schedules(self) -> Schedules:
+        """What runs when."""
+        return Schedules(self._rows)
+
+    @cached_property
+    def occasions(self) -> Occasions:
+        """Each time that a schedule became due, and what came of it."""
+        return Occasions(self._rows)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """Notices to people, to be sent and sent."""
+        return Notices(self._rows)
 
     def named_snapshots(self) -> set[int]:
         """Return every snapshot that a run, a result or a frozen strategy names: those must stay readable."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -102,6 +102,7 @@ runs = Table(
     Column("rerun_of", String(200)),
     Column("metrics", Json, nullable=False),
     Column("error", Text),
+    Column("cancel", Float),
 )
 
 run_symbols = Table(
@@ -109,6 +110,36 @@ run_symbols = Table(
     metadata,
     Column("seq", Serial, ForeignKey("runs.seq", ondelete="CASCADE"), primary_key=True),
     Column("symbol", String(80), primary_key=True, index=True),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(200), nullable=False, unique=True),
+    Column("template", String(400), nullable=False),
+    Column("template_hash", String(128), nullable=False),
+    Column("settings", Json, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("started", String(40), nullable=False),
+    Column("finished", String(40)),
+    Column("heartbeat", Float, nullable=False),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("cancel", Float),
+)
+
+batch_items = Table(
+    "batch_items",
+    metadata,
+    Column("batch", Serial, ForeignKey("batches.seq", ondelete="CASCADE"), primary_key=True),
+    Column("item", Integer, primary_key=True),
+    Column("parameters", Json, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("run_id", String(200)),
+    Column("tries", Integer, nullable=False),
+    Column("seconds", Float),
+    Column("error", Text),
 )
 
 strategies = Table(
