@@ -57,12 +57,14 @@ def _attach() -> None:
         market,
         publish,
         runs,
+        schedule,
         secrets,
         strategy,
         sweep,
         trials,
         versions,
         walk_forward,
+        worker,
     )
 
     for room in (
@@ -79,6 +81,8 @@ def _attach() -> None:
         kernel,
         secrets,
         publish,
+        schedule,
+        worker,
         events,
         deliver,
     ):

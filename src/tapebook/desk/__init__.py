@@ -9,6 +9,7 @@ from tapebook.desk.forward import ForwardRoom
 from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
 from tapebook.desk.runs import RunRoom
+from tapebook.desk.schedule import ScheduleRoom
 from tapebook.desk.secrets import SecretRoom
 from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
@@ -23,6 +24,7 @@ class Desk(
     SweepRoom,
     MarketRoom,
     EventRoom,
+    ScheduleRoom,
     RunRoom,
     PublishRoom,
 ):

@@ -64,6 +64,12 @@ def load(config: Config, id: str) -> Run:
     return Run.read(run.folder)
 
 
+def settled(config: Config, catalog: Catalog, id: str) -> str:
+    """Return a run's outcome; one whose program is gone is marked as lost first. UnknownName if none."""
+    _settle(config, catalog, catalog.runs.get(id)._asdict())
+    return str(catalog.runs.get(id).outcome)
+
+
 def delete(config: Config, id: str) -> None:
     """Delete a run: its row, then its folder. UnknownName if there is neither."""
     folder = _folder(config, id)
@@ -113,10 +119,16 @@ def _folder(config: Config, id: str) -> Path:
 
 def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
     """Mark a run as lost if its program is gone."""
-    if row["outcome"] != "running" or not _gone(row):
+    if row["outcome"] != "running" or not gone(row):
         return
     from tapebook.runs.start import finish
 
+    with suppress(UnknownName):
+        run = Run.read(config.reports / row["id"])
+        if run.outcome not in ("running", "lost"):  # it had ended, and died before the catalogue knew
+            said = run.manifest
+            finish(run.folder, dict(said), run.outcome, said["error"], said["seconds"], catalog)
+            return
     why = f"the program that ran it (process {row['pid']} on {row['host']}) ended without a word"
     error = {"cell": None, "name": "Lost", "message": why, "traceback": ""}
     if not catalog.runs.update(row["id"], only_if="running", outcome="lost", error=f"Lost: {why}"):
@@ -127,7 +139,8 @@ def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
             finish(run.folder, dict(run.manifest), "lost", error, None, catalog)
 
 
-def _gone(row: Mapping[str, Any]) -> bool:
+def gone(row: Mapping[str, Any]) -> bool:
+    """Whether the program that a row of a run or a batch names is no more: silent, or not among the living."""
     if time.time() - (row["heartbeat"] or 0) > STALE_SECONDS:
         return True
     return row["host"] == socket.gethostname() and not _alive(row["pid"])

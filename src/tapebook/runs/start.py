@@ -7,9 +7,9 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -25,11 +25,27 @@ from tapebook.runs import provenance, template
 from tapebook.runs.files import read_json, write_json
 from tapebook.runs.record import MANIFEST, NOTEBOOK, TEMPLATE, Run
 from tapebook.runs.template import Template
+from tapebook.runs.watch import Watch, size
 
 if TYPE_CHECKING:
+    from tapebook.runs.execute import Ended
     from tapebook.runs.warm import Kernels
 
-BEAT_SECONDS = 5.0
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run, with checked parameters. What is None is read when the run starts."""
+
+    template: Template
+    parameters: dict[str, Any]
+    timeout: float | None = None
+    memory: int | None = None
+    rerun_of: str | None = None
+    snapshot: int | None = None
+    trials: int | None = None
+    seed: int = 0
+    id: str | None = None
+    batch: str | None = None
 
 
 def run(
@@ -45,6 +61,8 @@ def run(
     progress: Report | None = None,
     kernels: Kernels | None = None,
     id: str | None = None,
+    memory: int | str | None = None,
+    cancel: threading.Event | None = None,
 ) -> Run:
     """Run a template and keep all that came of it under `config.reports`.
 
@@ -63,9 +81,13 @@ def run(
     kernels : Kernels, optional
         Of `tapebook.runs.warm.serving`: run in a warm kernel. By default in one of a fork server that
         this user has running, else in a cold one; `Run.manifest["kernel"]` says which.
-
     id : str, optional
         What `new_id` gave: whoever starts it may have written that down before.
+    memory : int or str, optional
+        Most that the notebook's process and what it starts may hold: bytes, or "2G".
+    cancel : Event, optional
+        Set it, from another thread, to end the run as cancelled. `cancel` of `runs.book` does so from
+        another process.
 
     Raises
     ------
@@ -77,19 +99,18 @@ def run(
     refuse_values(config, parameters)
     found = find_template(config, template)
     full = found.check(parameters)
-    return _run(
-        config,
+    order = Order(
         found,
         full,
-        timeout=timeout,
+        timeout=checked_timeout(timeout),
+        memory=size(memory),
         rerun_of=rerun_of,
         snapshot=snapshot,
         trials=trials,
-        seed=seed,
-        progress=progress,
-        kernels=kernels,
+        seed=seed or 0,
         id=id,
     )
+    return carry_out(config, order, progress=progress, kernels=kernels, cancel=cancel)
 
 
 def new_id(template: str) -> str:
@@ -110,18 +131,16 @@ def rerun(
 
     before = load(config, id)
     said = before.manifest
-    return _run(
-        config,
+    order = Order(
         Template(said["template"], before.folder / TEMPLATE),
         dict(said["parameters"]),
-        timeout=timeout,
+        timeout=checked_timeout(timeout),
         rerun_of=before.id,
         snapshot=said["snapshot"],
         trials=said.get("trials"),
         seed=said["seed"],
-        progress=progress,
-        kernels=kernels,
     )
+    return carry_out(config, order, progress=progress, kernels=kernels)
 
 
 def find_template(config: Config, name: str) -> Template:
@@ -129,52 +148,49 @@ def find_template(config: Config, name: str) -> Template:
     return template.find(config, name)
 
 
-def _run(
+def carry_out(
     config: Config,
-    found: Template,
-    parameters: dict[str, Any],
+    order: Order,
     *,
-    timeout: float | None,
-    rerun_of: str | None,
-    snapshot: int | None,
-    trials: int | None,
-    seed: int | None,
-    progress: Report | None,
-    kernels: Kernels | None,
-    id: str | None = None,
+    progress: Report | None = None,
+    kernels: Kernels | None = None,
+    cancel: threading.Event | None = None,
 ) -> Run:
+    """Run what was ordered; see `run`."""
     from tapebook.data.catalog import Catalog
 
-    if timeout is not None and not timeout > 0:
-        raise BadParameter("timeout", timeout, "seconds above 0")
-    snapshot = provenance.snapshot(config) if snapshot is None else snapshot
-    trials = provenance.trials(config) if trials is None else trials
-    manifest = _manifest(config, found, parameters, rerun_of, snapshot, trials, seed or 0)
-    manifest["run_id"] = id or manifest["run_id"]
+    manifest = _manifest(config, order)
     folder = config.reports / manifest["run_id"]
     folder.mkdir(parents=True)
     for name in (TEMPLATE, NOTEBOOK):
-        shutil.copyfile(found.path, folder / name)
+        shutil.copyfile(order.template.path, folder / name)
     write_json(folder / MANIFEST, manifest)
     catalog = Catalog.open(config)
     try:
         catalog.runs.add(_row(manifest))
-        with _beating(catalog, manifest["run_id"]):
-            environment = _environment(config, folder, manifest, kernels)
-            _execute(folder, manifest, environment, timeout, progress, catalog)
+        environment = _environment(config, folder, manifest, kernels)
+        with Watch(catalog, manifest["run_id"], memory=order.memory, cancel=cancel) as watch:
+            ended, seconds = _executed(folder, manifest, environment, order, progress, watch)
+        manifest["kernel"] = ended.kernel
+        finish(folder, manifest, ended.outcome, ended.error, seconds, catalog)
     finally:
         catalog.close()
+    if ended.interrupt is not None:
+        raise ended.interrupt
+    if ended.outcome != "succeeded":
+        raise RunFailed(manifest["run_id"], ended.outcome, _message(folder, manifest))
     return Run.read(folder)
 
 
-def _execute(
+def _executed(
     folder: Path,
     manifest: dict[str, Any],
     environment: dict[str, str],
-    timeout: float | None,
+    order: Order,
     progress: Report | None,
-    catalog: Any,
-) -> None:
+    watch: Watch,
+) -> tuple[Ended, float]:
+    """Execute the notebook; return how that ended and the seconds it took, whatever happened."""
     from tapebook.runs.execute import Ended, execute
 
     began = time.monotonic()
@@ -185,18 +201,14 @@ def _execute(
             manifest["parameters"],
             environment,
             seed=manifest["seed"],
-            timeout=timeout,
+            timeout=order.timeout,
             progress=progress,
+            watch=watch,
         )
     except BaseException as error:  # whatever it was, the record must not say "running"
         said = {"cell": None, "name": type(error).__name__, "message": str(error), "traceback": ""}
         ended = Ended("failed", said, error)
-    manifest["kernel"] = ended.kernel
-    finish(folder, manifest, ended.outcome, ended.error, time.monotonic() - began, catalog)
-    if ended.interrupt is not None:
-        raise ended.interrupt
-    if ended.outcome != "succeeded":
-        raise RunFailed(manifest["run_id"], ended.outcome, _message(folder, manifest))
+    return ended, time.monotonic() - began
 
 
 def finish(
@@ -230,25 +242,25 @@ def finish(
     write_page(folder)
 
 
-def _manifest(
-    config: Config,
-    found: Template,
-    parameters: dict[str, Any],
-    rerun_of: str | None,
-    snapshot: int | None,
-    trials: int,
-    seed: int,
-) -> dict[str, Any]:
+def checked_timeout(seconds: float | None) -> float | None:
+    """Return the seconds, or raise BadParameter if nothing can be done in them."""
+    if seconds is not None and not seconds > 0:
+        raise BadParameter("timeout", seconds, "seconds above 0")
+    return seconds
+
+
+def _manifest(config: Config, order: Order) -> dict[str, Any]:
+    found, parameters = order.template, order.parameters
     return {
-        "run_id": new_id(found.name),
+        "run_id": order.id or new_id(found.name),
         "title": None,
         "template": found.name,
         "template_hash": found.hash,
         "parameters": parameters,
         "inputs": provenance.inputs(config, parameters),
-        "snapshot": snapshot,
-        "trials": trials,
-        "seed": seed,
+        "snapshot": provenance.snapshot(config) if order.snapshot is None else order.snapshot,
+        "trials": provenance.trials(config) if order.trials is None else order.trials,
+        "seed": order.seed,
         "git": provenance.git(config.home),
         "code_hash": provenance.code_hash(),
         "packages": {},
@@ -259,7 +271,8 @@ def _manifest(
         "outcome": "running",
         "error": None,
         "kernel": None,
-        "rerun_of": rerun_of,
+        "rerun_of": order.rerun_of,
+        "batch": order.batch,
         "headline": [],
         "results": [],
         "fingerprints": [],
@@ -300,25 +313,6 @@ def _environment(
         "PLOTLY_RENDERER": "plotly_mimetype",
     } | ({warm.SOCKET: server} if server else {})
     return warm.DEFAULTS | inherited | desk | own
-
-
-@contextmanager
-def _beating(catalog: Any, id: str) -> Iterator[None]:
-    """Tell the catalogue every few seconds that the run is going on."""
-    stop = threading.Event()
-
-    def beat() -> None:
-        while not stop.wait(BEAT_SECONDS):
-            with suppress(Exception):  # a missed beat is no reason to lose a run
-                catalog.runs.heartbeat(id)
-
-    thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat of {id}")
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _message(folder: Path, manifest: dict[str, Any]) -> str:

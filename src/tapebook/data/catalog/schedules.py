@@ -1,0 +1,186 @@
+"""Schedules: what runs when. A schedule that waits for events is a subscriber of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tapebook.data.catalog.events import Events
+from tapebook.data.catalog.rows import Rows, plain
+from tapebook.data.catalog.tables import event_cursors, events, occasions, schedules, subscribers
+from tapebook.errors import BadInput, UnknownName
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog.event_types import Event
+
+KIND = "schedule"
+BATCH = 200
+_DEEP = 50
+"""How far back it is looked whether a schedule caused an event itself."""
+
+
+class Schedules:
+    """One row a schedule, by name."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def add(self, row: Mapping[str, Any], topic: str | None = None) -> None:
+        """Add a schedule; one with a topic hears what happens from now on. BadInput if the name is taken."""
+        name = row["name"]
+        try:
+            with self._rows.writing() as connection:
+                connection.execute(insert(schedules).values(**row))
+                if topic is not None:
+                    said = {"name": _subscriber(name), "kind": KIND, "topics": [topic], "passing": False}
+                    said |= {"created": row["created"], "seen": 0.0}
+                    connection.execute(insert(subscribers).values(said))
+                    newest = connection.scalar(select(func.coalesce(func.max(events.c.seq), 0)))
+                    cursor = {"subscriber": _subscriber(name), "topic": topic, "after": newest}
+                    cursor |= {"tries": 0, "next_try": 0.0, "lease": 0.0}
+                    connection.execute(insert(event_cursors).values(cursor))
+        except IntegrityError:
+            raise BadInput(
+                f"there is a schedule {name!r} already: remove it first (`tapebook schedule remove {name}`), "
+                "or choose another name"
+            ) from None
+
+    def get(self, name: str) -> dict[str, Any]:
+        """Return one row; UnknownName says the nearest name."""
+        with self._rows.reading() as connection:
+            row = (
+                connection.execute(select(schedules).where(schedules.c.name == name)).mappings().one_or_none()
+            )
+            if row is None:
+                known = connection.scalars(select(schedules.c.name))
+                raise UnknownName("schedule", name, known, "See `tapebook schedule list`.")
+            return plain(row)
+
+    def all(self, state: str | None = None) -> list[dict[str, Any]]:
+        """List rows by name."""
+        query = select(schedules).order_by(schedules.c.name)
+        if state is not None:
+            query = query.where(schedules.c.state == state)
+        with self._rows.reading() as connection:
+            return [plain(row) for row in connection.execute(query).mappings()]
+
+    def change_state(self, name: str, state: str) -> None:
+        """Pause or resume. What became due during a pause is not made up."""
+        with self._rows.writing() as connection:
+            here = (schedules.c.name == name) & (schedules.c.state != state)
+            values = {"state": state} | ({"anchor": _utc()} if state == "active" else {})
+            if (
+                connection.execute(update(schedules).where(here).values(values)).rowcount
+                and state == "active"
+            ):
+                newest = select(func.coalesce(func.max(events.c.seq), 0)).scalar_subquery()
+                mine = event_cursors.c.subscriber == _subscriber(name)
+                connection.execute(update(event_cursors).where(mine).values(after=newest))
+        self.get(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a schedule with its history; its runs stay. UnknownName if there is none."""
+        with self._rows.writing() as connection:
+            connection.execute(delete(subscribers).where(subscribers.c.name == _subscriber(name)))
+            if connection.execute(delete(schedules).where(schedules.c.name == name)).rowcount:
+                return
+        self.get(name)
+
+    # ---- what becomes due
+
+    def due_by_time(self, name: str, before: str, due: str, row: Mapping[str, Any]) -> bool:
+        """Add the occasion that became due at `due`, if the anchor still is `before`; False if another did.
+
+        Both in one transaction: it is added exactly once, whoever looks and whenever one is killed.
+        """
+        here = (schedules.c.name == name) & (schedules.c.anchor == before) & (schedules.c.state == "active")
+        with self._rows.writing() as connection:
+            if not connection.execute(update(schedules).where(here).values(anchor=due)).rowcount:
+                return False
+            self._put(connection, name, {"key": due, "due": due} | dict(row))
+        return True
+
+    def due_by_events(self, name: str, matches: Callable[[Event], bool]) -> int:
+        """Move the schedule's cursor, and add one occasion for what matched; return how many did.
+
+        One that is still waiting to run takes in what came after it. An event that the schedule caused
+        itself, through a run of its own or a chain of schedules, does not count.
+        """
+        mine = event_cursors.c.subscriber == _subscriber(name)
+        with self._rows.reading() as connection:
+            cursor = connection.execute(select(event_cursors).where(mine)).mappings().one_or_none()
+        if cursor is None:
+            return 0
+        waiting = Events(self._rows).after(cursor["after"], [cursor["topic"]], limit=BATCH)
+        if not waiting:
+            return 0
+        with self._rows.writing() as connection:
+            moved = update(event_cursors).where(mine, event_cursors.c.after == cursor["after"])
+            if not connection.execute(moved.values(after=waiting[-1].seq)).rowcount:
+                return 0
+            found = [e for e in waiting if matches(e) and not _own(connection, name, e, _DEEP)]
+            if found:
+                self._put_event(connection, name, found)
+        return len(found)
+
+    def due_now(self, name: str, key: str) -> int:
+        """Add an occasion that a person asked for; return its number."""
+        self.get(name)
+        with self._rows.writing() as connection:
+            return self._put(connection, name, {"key": key, "due": _utc()})
+
+    def _put_event(self, connection: Connection, name: str, found: list[Event]) -> None:
+        last = found[-1]
+        waiting = (
+            (occasions.c.schedule == name) & (occasions.c.state == "due") & occasions.c.cause.is_not(None)
+        )
+        more = {"missed": occasions.c.missed + len(found), "cause": last.seq}
+        if not connection.execute(update(occasions).where(waiting).values(more)).rowcount:
+            said = {"key": last.id, "due": last.at, "cause": last.seq, "missed": len(found) - 1}
+            self._put(connection, name, said)
+
+    def _put(self, connection: Connection, name: str, row: Mapping[str, Any]) -> int:
+        said: dict[str, Any] = {"state": "due", "missed": 0, "why": "", "lease": 0.0, "token": 0}
+        said |= dict(row)
+        if said["state"] == "due" and not said["key"].startswith("now-"):
+            # one that was missed before and still waits is taken in: several missed are made up once
+            older = (occasions.c.schedule == name) & (occasions.c.state == "due")
+            older &= occasions.c.cause.is_(None) & occasions.c.key.not_like("now-%")
+            gone = connection.execute(delete(occasions).where(older).returning(occasions.c.missed)).all()
+            said["missed"] += sum(missed + 1 for (missed,) in gone)
+        made = insert(occasions).values(said | {"schedule": name}).returning(occasions.c.seq)
+        return int(connection.scalar(made) or 0)
+
+
+def _own(connection: Connection, name: str, event: Event, deep: int) -> bool:
+    """Whether a schedule caused an event: its run ended, or one of a schedule that its run's end started."""
+    run = getattr(event, "run", None)
+    if run is None or not deep:
+        return False
+    query = select(occasions.c.schedule, occasions.c.cause).where(occasions.c.run_id == run)
+    made = connection.execute(query).first()
+    if made is None or made.schedule == name:
+        return made is not None
+    if made.cause is None:
+        return False
+    content = connection.scalar(select(events.c.content).where(events.c.seq == made.cause)) or {}
+    return "run" in content and _own(connection, name, _Run(content["run"]), deep - 1)  # type: ignore[arg-type]
+
+
+class _Run:
+    """As much of an event as `_own` looks at."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+
+
+def _subscriber(name: str) -> str:
+    return f"{KIND}:{name}"
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
