@@ -11,7 +11,7 @@ from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk,
 
 
 @click.command()
-@click.argument("template")
+@click.argument("template", required=False)
 @click.option(
     "-p",
     "--parameter",
@@ -21,25 +21,69 @@ from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk,
     metavar="NAME=VALUE",
     help="A parameter of the template; may be repeated.",
 )
-@click.option("--timeout", type=float, help="Seconds that the whole run may take.")
+@click.option(
+    "--grid",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=V1,V2",
+    help="Run once for each value; several give every combination. Values that hold commas are parted by "
+    "semicolons: 'symbols=AAPL,MSFT;GOOG'.",
+)
+@click.option("--timeout", type=float, help="Seconds that a whole run may take.")
+@click.option("--memory", help="Memory that a run may take, such as 2G.")
+@click.option("--jobs", type=int, help="Runs side by side [default: one a processor].")
+@click.option("--retries", default=2, show_default=True, help="Tries again, after what may pass.")
+@click.option("--resume", metavar="BATCH", help="Go on with a batch whose program was ended.")
 @as_json
-def run(template: str, parameters: dict[str, str], timeout: float | None, json_: bool) -> None:
+def run(
+    template: str | None,
+    parameters: dict[str, str],
+    grid: dict[str, str],
+    timeout: float | None,
+    memory: str | None,
+    jobs: int | None,
+    retries: int,
+    resume: str | None,
+    json_: bool,
+) -> None:
     """Run the report TEMPLATE and keep notebook, page, tables, figures, metrics and manifest.
 
     \b
     tapebook run backtest -p strategy=sma_cross -p symbols=AAPL,MSFT
+    tapebook run backtest --grid symbols=AAPL,MSFT,GOOG --grid "params=fast=10;fast=20"
     """
+    if (template is None) == (resume is None):
+        raise click.UsageError("name a TEMPLATE, or a batch with --resume")
+    given: dict[str, Any] = dict(parameters)
     with open_desk() as desk:
-        done = desk.run(template, timeout=timeout, **parameters)
-    _report(done, json_)
+        if resume is not None:
+            _report_batch(desk.resume_runs(resume), json_)
+        elif grid:
+            done = desk.run_many(
+                str(template), grid, timeout=timeout, memory=memory, jobs=jobs, retries=retries, **given
+            )
+            _report_batch(done, json_)
+        else:
+            _report(desk.run(str(template), timeout=timeout, memory=memory, **given), json_)
+
+
+def _report_batch(done: Any, json_: bool) -> None:
+    """Print what came of each run; exit 1 unless all succeeded."""
+    frame = done.frame().reset_index()
+    show(frame if json_ else frame.drop(columns="item"), json_)
+    click.echo(repr(done), err=True)
+    if set(done.counts) - {"succeeded"}:
+        raise SystemExit(1)
 
 
 def _report(done: Any, json_: bool) -> None:
     if json_:
         click.echo(dump(done.manifest | {"metrics": done.metrics}))
-    else:
-        click.echo(f"{done.id}: {done.outcome} in {done.manifest['seconds']:.1f} s")
-        click.echo(f"  page      {link(done.html)}\n  notebook  {link(done.notebook)}")
+        return
+    click.echo(f"{done.id}: {done.outcome} in {done.manifest['seconds']:.1f} s")
+    if str(done.manifest.get("kernel")).startswith("cold: "):
+        click.echo(f"note: the kernel started {done.manifest['kernel']}", err=True)
+    click.echo(f"  page      {link(done.html)}\n  notebook  {link(done.notebook)}")
 
 
 @click.command()
@@ -65,7 +109,9 @@ def runs() -> None:
 @click.option("--template")
 @click.option("--strategy")
 @click.option("--symbol")
-@click.option("--outcome", help="running, succeeded, failed, timed_out, killed, cancelled or lost.")
+@click.option(
+    "--outcome", help="running, succeeded, failed, timed_out, out_of_memory, killed, cancelled or lost."
+)
 @click.option("--limit", default=50, show_default=True)
 @as_json
 def list_(json_: bool, **filters: Any) -> None:
@@ -139,6 +185,30 @@ def delete(ids: tuple[str, ...], yes: bool) -> None:
     """Delete runs and their folders."""
     with open_desk() as desk:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_run, ids))
+
+
+@runs.command()
+@click.argument("ids", nargs=-1, required=True)
+def cancel(ids: tuple[str, ...]) -> None:
+    """End runs that go on, or whole batches, whichever process runs them."""
+    with open_desk() as desk:
+        each(desk.cancel_run, ids)
+
+
+@runs.command()
+@click.argument("id", required=False)
+@as_json
+def batches(id: str | None, json_: bool) -> None:
+    """List the batches, or what came of each run of batch ID."""
+    with open_desk() as desk:
+        if id is None:
+            show(
+                desk.batches(),
+                json_,
+                empty="no batches yet: try `tapebook run backtest --grid symbols=AAPL,MSFT`",
+            )
+        else:
+            show(desk.load_batch(id).frame().reset_index(), json_)
 
 
 COMMANDS = [run, templates, runs]

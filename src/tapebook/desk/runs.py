@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.core import Core
+from tapebook.errors import BadParameter
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tapebook.runs import Run
+    from tapebook.runs import Batch, Run
 
 
 class RunRoom(Core):
     """Runs of templates."""
 
-    def run(self, template: str, *, timeout: float | None = None, **parameters: Any) -> Run:
+    def run(
+        self,
+        template: str,
+        *,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        **parameters: Any,
+    ) -> Run:
         """Run a template of notebooks/templates with these parameters and keep all that came of it.
+
+        `timeout` (seconds) and `memory` (bytes, or "2G") limit it.
 
         Raises
         ------
@@ -30,7 +40,94 @@ class RunRoom(Core):
         from tapebook.runs import run
 
         with progress(f"running {template}") as report:
-            return run(self.config, template, parameters, timeout=timeout, progress=report)
+            return run(self.config, template, parameters, timeout=timeout, memory=memory, progress=report)
+
+    def run_many(
+        self,
+        template: str,
+        grid: Mapping[str, Any] | None = None,
+        *,
+        cases: Iterable[Mapping[str, Any]] | None = None,
+        jobs: int | None = None,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        retries: int = 2,
+        backoff: float = 2.0,
+        **fixed: Any,
+    ) -> Batch:
+        """Run a template under every combination of a grid, or for each of `cases`, in warm kernels.
+
+        desk.run_many("backtest", {"symbols": ["AAPL", "MSFT"], "fees": [0, 0.001]}, start="2005")
+
+        Parameters
+        ----------
+        grid
+            Values by parameter: a list, or text as for the command line ("AAPL,MSFT").
+        cases
+            The parameters of each run instead, when they are no grid.
+        jobs
+            Runs side by side; one a processor by default.
+        timeout, memory
+            Limits of each run: seconds, and bytes or "2G".
+        retries, backoff
+            How often a run is tried again after what may pass, and the seconds before the first time.
+        fixed
+            Parameters that are the same in all.
+
+        Returns
+        -------
+        Batch
+            What came of each; `resume_runs(batch.id)` goes on with one whose program ended.
+
+        Raises
+        ------
+        BadParameter, UnknownName
+            Before anything starts.
+        """
+        from tapebook.runs import batch
+        from tapebook.runs import template as templates
+
+        if (grid is None) == (cases is None):
+            raise BadParameter("grid", grid, "a grid or cases, one of the two")
+        found = templates.find(self.config, template)
+        wanted = batch.grid(found, grid, fixed) if grid is not None else [{**fixed, **c} for c in cases or ()]
+        with progress(f"running {template}") as report:
+            return batch.run_many(
+                self.config,
+                template,
+                wanted,
+                jobs=jobs,
+                timeout=timeout,
+                memory=memory,
+                retries=retries,
+                backoff=backoff,
+                progress=report,
+            )
+
+    def resume_runs(self, id: str) -> Batch:
+        """Go on with a batch whose program was ended: what is over stays as it is."""
+        from tapebook.runs import batch
+
+        with progress(f"going on with {id}") as report:
+            return batch.resume(self.config, id, progress=report)
+
+    def load_batch(self, id: str) -> Batch:
+        """Read what came of a batch until now."""
+        from tapebook.runs import batch
+
+        return batch.load_batch(self.config, id)
+
+    def batches(self, *, limit: int | None = 50) -> pd.DataFrame:
+        """List batches, newest first: id, template, outcome, started, finished, and how many are over."""
+        from tapebook.runs import batch
+
+        return batch.listing(self.config, limit=limit)
+
+    def cancel_run(self, id: str) -> None:
+        """End a run, or a batch and all that waits in it, as cancelled, whichever process runs it."""
+        from tapebook.runs import batch
+
+        batch.cancel(self.config, id)
 
     def runs(self, **filters: Any) -> pd.DataFrame:
         """List runs, newest first (`template=`, `strategy=`, `symbol=`, `outcome=`, `limit=`)."""

@@ -6,15 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tapebook.runs.batch import Batch, run_many
     from tapebook.runs.book import delete, listing, load, same_run
     from tapebook.runs.compare import diff
     from tapebook.runs.record import Run
     from tapebook.runs.recorder import Recorder
     from tapebook.runs.start import rerun, run
 
-__all__ = ["Recorder", "Run", "delete", "diff", "listing", "load", "rerun", "run", "same_run"]
+__all__ = [
+    "Batch",
+    "Recorder",
+    "Run",
+    "delete",
+    "diff",
+    "listing",
+    "load",
+    "rerun",
+    "run",
+    "run_many",
+    "same_run",
+]
 
 _HOME = {
+    "Batch": "batch",
     "Recorder": "recorder",
     "Run": "record",
     "delete": "book",
@@ -23,6 +37,7 @@ _HOME = {
     "load": "book",
     "rerun": "start",
     "run": "start",
+    "run_many": "batch",
     "same_run": "book",
 }
 

@@ -140,7 +140,7 @@ def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
 
 
 def gone(row: Mapping[str, Any]) -> bool:
-    """Whether the program that a row of a run or a batch names is no more: silent, or not among the living."""
+    """Whether the program that a row (of a run, of a batch) names is no more."""
     if time.time() - (row["heartbeat"] or 0) > STALE_SECONDS:
         return True
     return row["host"] == socket.gethostname() and not _alive(row["pid"])

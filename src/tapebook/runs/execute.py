@@ -15,13 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.progress import Report
 from tapebook.runs.kernel import Kernel
 
+if TYPE_CHECKING:
+    from tapebook.runs.watch import Watch
+
 _MARK = "papermill-error-cell-tag"
+_NO_MEMORY = {"MemoryError", "ArrayMemoryError", "_ArrayMemoryError", "OutOfMemoryException"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -47,6 +51,7 @@ def execute(
     seed: int,
     timeout: float | None,
     progress: Report | None,
+    watch: Watch | None = None,
 ) -> Ended:
     """Execute `source` with `parameters` and keep it, whole or partial, at `target`.
 
@@ -56,18 +61,26 @@ def execute(
         All that the kernel's process sees.
     timeout : float, optional
         Seconds for the whole execution, the kernel's start included.
+    watch : Watch, optional
+        What may kill the kernel, and then says why.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
     job = _Job(target.parent, seed, deadline, progress)
     kernel = Kernel(target.parent, environment)
     ended = Ended("succeeded")
     try:
-        with _terminable(), kernel:
+        with terminable(), kernel:
+            if watch is not None:
+                watch.kernel = kernel
             _papermill(source, target, parameters, kernel, job)
     except (KeyboardInterrupt, SystemExit) as error:
         ended = Ended("cancelled", job.error("Cancelled", "the run was stopped from outside"), error)
     except Exception as error:
-        ended = _ended_early(error, target, job, timeout)
+        if watch is not None and watch.why is not None:
+            outcome, name, message = watch.why
+            ended = Ended(outcome, job.error(name, message))
+        else:
+            ended = _ended_early(error, target, job, timeout)
     return replace(ended, kernel=kernel.started)
 
 
@@ -97,7 +110,8 @@ def _ended_early(error: Exception, target: Path, job: _Job, timeout: float | Non
     if isinstance(error, PapermillExecutionError):
         _unmark(target)
         trace = _ANSI.sub("", "\n".join(error.traceback))
-        return Ended("failed", job.error(error.ename, str(error.evalue), trace))
+        outcome = "out_of_memory" if error.ename in _NO_MEMORY else "failed"
+        return Ended(outcome, job.error(error.ename, str(error.evalue), trace))
     late = job.deadline is not None and time.monotonic() >= job.deadline
     if isinstance(error, CellTimeoutError) or late:
         return Ended(
@@ -182,7 +196,7 @@ def _unmark(notebook: Path) -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does; only the main thread can."""
     if threading.current_thread() is not threading.main_thread():
         yield

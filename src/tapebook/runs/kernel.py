@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from tapebook.runs.warm.client import COLD, SOCKET
+from tapebook.runs.warm.client import COLD, SOCKET, WARM
 from tapebook.runs.warm.spec import argv
 
 KILL_SECONDS = 5
@@ -62,17 +62,33 @@ class Kernel:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(KILL_SECONDS)
 
+    @property
+    def pid(self) -> int | None:
+        """The process that runs the cells; None while it is not known."""
+        first = self._first_words()
+        if first.startswith(WARM):
+            return int(first.removeprefix(WARM))
+        process = getattr(self.manager.provisioner, "process", None)
+        return None if process is None or (SOCKET in self.environment and not first) else process.pid
+
+    def _first_words(self) -> str:
+        try:
+            with (self.folder / LOG).open(encoding="utf-8", errors="replace") as log:
+                line = log.readline()
+        except OSError:
+            return ""
+        return line.rstrip("\n") if line.endswith("\n") else ""
+
     def _started(self) -> str:
         """Read from the log how it started; a log of nothing else is thrown away."""
         log = self.folder / LOG
         said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         first, _, rest = said.partition("\n")
-        why = first.removeprefix(COLD) if first.startswith(COLD) else ""
-        if not (rest if why else said):
+        if not (rest if first.startswith((COLD, WARM)) else said):
             log.unlink(missing_ok=True)
-        if why:
-            return f"cold: {why}"
-        return "warm" if SOCKET in self.environment else "cold"
+        if first.startswith(COLD):
+            return f"cold: {first.removeprefix(COLD)}"
+        return "warm" if first.startswith(WARM) else "cold"
 
 
 def _manager(sockets: Path, *, warm: bool) -> Any:

@@ -21,6 +21,7 @@ _OUTCOME = {
     "running": "is still running, or its page was written before it ended",
     "failed": "failed",
     "timed_out": "ran out of time",
+    "out_of_memory": "ran out of memory",
     "killed": "lost its process",
     "cancelled": "was cancelled",
     "lost": "was lost: the program that ran it is gone",

@@ -43,7 +43,7 @@ class Run:
 
     @property
     def outcome(self) -> str:
-        """running, succeeded, failed, timed_out, killed, cancelled or lost."""
+        """running, succeeded, failed, timed_out, out_of_memory, killed, cancelled or lost."""
         return str(self.manifest["outcome"])
 
     @property

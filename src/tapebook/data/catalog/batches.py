@@ -32,12 +32,6 @@ class Batches:
         """Return a batch's row; its columns are attributes. UnknownName says the nearest id."""
         return one(self._rows, batches, "batch", id)
 
-    def list(self, limit: int | None = 50) -> list[dict[str, Any]]:
-        """List batches, newest first."""
-        with self._rows.reading() as connection:
-            query = select(batches).order_by(batches.c.seq.desc()).limit(limit)
-            return [plain(row) for row in connection.execute(query).mappings()]
-
     def items(self, id: str) -> list[dict[str, Any]]:
         """List a batch's items in order: item, parameters, outcome, run_id, tries, seconds, error."""
         query = (
@@ -49,6 +43,12 @@ class Batches:
         with self._rows.reading() as connection:
             found = connection.execute(query).mappings()
             return [{name: value for name, value in row.items() if name != "batch"} for row in found]
+
+    def list(self, limit: int | None = 50) -> list[dict[str, Any]]:
+        """List batches, newest first."""
+        with self._rows.reading() as connection:
+            query = select(batches).order_by(batches.c.seq.desc()).limit(limit)
+            return [plain(row) for row in connection.execute(query).mappings()]
 
     def update(self, id: str, **values: Any) -> None:
         """Change columns of a batch."""

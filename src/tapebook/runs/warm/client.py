@@ -23,6 +23,8 @@ SOCKET = "TAPEBOOK_KERNELS"
 """The variable that says where the fork server listens."""
 COLD = "tapebook: this kernel starts cold: "
 """How the line begins that says why a kernel is not warm."""
+WARM = "tapebook: this kernel is process "
+"""How the line begins that tells a run where its warm kernel is."""
 LOOK_SECONDS = 0.5
 """How often it is looked whether the parent still lives."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -36,9 +38,10 @@ def main(argv: list[str]) -> int:
     try:
         server, pid = ask(asked, argv)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"{COLD}{reason(error)}\n")
-        sys.stderr.flush()
+        _say(f"{COLD}{reason(error)}")
         os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *argv])
+    if "TAPEBOOK_RUN" in os.environ:
+        _say(f"{WARM}{pid}")
     for number in _FORWARDED:
         signal.signal(number, lambda number, _frame: _send(pid, number))
     return _wait(server, parent)
@@ -99,6 +102,10 @@ def reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"the fork server does not answer ({error.strerror or error})"
     return str(error)
+
+
+def _say(line: str) -> None:
+    os.write(2, f"{line}\n".encode())
 
 
 def _limits() -> dict[str, tuple[int, int]]:
