@@ -20,7 +20,7 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import lead_lag, random_walk
-from tapebook.market.correlation_null import circular
+from tapebook.market.correlation_null import permuted
 from tapebook.market.correlation_products import correlation_matrix, products, standardised
 from tapebook.market.correlation_rolling import rolling
 from tapebook.market.correlation_search import every_lag, joined, kept, robust
@@ -123,8 +123,8 @@ def speed() -> None:
         "41 products of matrices",
     )
     begin = perf_counter()
-    circular(Z, products(Z).r, 999, 0)
-    print(f"  {'999 circular shifts of 124,750 pairs':58} {perf_counter() - begin:8.2f} s")
+    permuted(Z, products(Z).r, 999, 0)
+    print(f"  {'124,750 pairs, 999 orders of blocks':58} {perf_counter() - begin:8.2f} s")
 
 
 if __name__ == "__main__":

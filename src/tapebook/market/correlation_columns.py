@@ -1,4 +1,4 @@
-"""What turns columns into those whose mean product is the measure: ranks, tails, the inverse matrix."""
+"""What turns columns into those whose mean product is the measure: ranks, the inverse matrix."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from tapebook.errors import BadInput, BadParameter
+from tapebook.errors import BadInput
 from tapebook.market.correlation_products import standardised
 
 Method = Literal["pearson", "spearman", "kendall", "partial", "distance", "lower_tail", "upper_tail"]
@@ -19,8 +19,7 @@ METHODS: tuple[Method, ...] = (
     "lower_tail",
     "upper_tail",
 )
-PRODUCTS = ("pearson", "spearman", "partial", "lower_tail", "upper_tail")
-"""Methods that are a mean of products of two columns."""
+TAILS = ("lower_tail", "upper_tail")
 
 
 def ranks(X: np.ndarray) -> np.ndarray:
@@ -29,15 +28,6 @@ def ranks(X: np.ndarray) -> np.ndarray:
 
     R: np.ndarray = rankdata(X, axis=0, nan_policy="omit")
     return R
-
-
-def below(X: np.ndarray, share: float, *, upper: bool = False) -> np.ndarray:
-    """1 where a value is among the column's lowest (or highest) `share`, else 0; NaN kept."""
-    if not 0.0 < share < 0.5:
-        raise BadParameter("tail", share, "a share of the bars above 0 and below 0.5, such as 0.05")
-    R = ranks(-X if upper else X)
-    count = np.maximum(np.floor(share * np.isfinite(X).sum(axis=0)), 1.0)
-    return np.where(np.isnan(X), np.nan, (count >= R).astype(float))
 
 
 def inverse(X: np.ndarray) -> np.ndarray:
@@ -67,14 +57,10 @@ def inverse(X: np.ndarray) -> np.ndarray:
     return U
 
 
-def columns(X: np.ndarray, method: Method, tail: float = 0.05) -> np.ndarray:
+def columns(X: np.ndarray, method: Method) -> np.ndarray:
     """Return the columns (T, N), standardised, whose mean product is the measure."""
-    if method not in METHODS:
-        raise BadParameter("method", method, "one of " + ", ".join(METHODS))
     if method in ("spearman", "kendall"):
         X = ranks(X)
-    elif method in ("lower_tail", "upper_tail"):
-        X = below(X, tail, upper=method == "upper_tail")
     elif method == "partial":
         X = inverse(X)
     return standardised(X)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from itertools import combinations
+from itertools import combinations, permutations
 from os import cpu_count
 
 import numpy as np
@@ -21,51 +21,54 @@ SMALLEST = 1e-6
 """The smallest p-value that a curve through so many draws is trusted with."""
 
 
-def kendall(X: np.ndarray, spearman: Products) -> Products:
-    """Kendall's tau-b of all pairs of columns (T, N) at lag 0, with its deviation where they do not depend.
+def kendall(X: np.ndarray, spearman: Products, lag: int = 0) -> Products:
+    """Kendall's tau-b of all pairs of columns (T, N) at one lag, with its deviation where they do not depend.
 
     The leading part of tau is 2/3 of Spearman's products (Hoeffding 1948), so its error is too.
     """
     from tapebook.market.correlation_kernels import kendall_pairs
 
-    N = X.shape[1]
-    ordered = np.ascontiguousarray(X.T)
+    T, N = X.shape
+    A, B = (np.ascontiguousarray(part.T) for part in (X[: T - lag], X[lag:]))
     tau, n = np.full((N, N), np.nan), np.zeros((N, N))
+    cuts = spans(N) if lag == 0 else [(i, i + 1) for i in range(N)]
     with ThreadPoolExecutor(cpu_count() or 1) as threads:
-        list(threads.map(lambda span: kendall_pairs(ordered, N, span[0], span[1], tau, n), spans(N)))
+        list(threads.map(lambda cut: kendall_pairs(A, B, lag == 0, cut[0], cut[1], tau, n), cuts))
     return Products(tau, n, spearman.error * (2.0 / 3.0))
 
 
-def distance(X: np.ndarray, seed: int, min_rows: int) -> tuple[Asked, np.ndarray, np.ndarray]:
+def distance(X: np.ndarray, seed: int, min_rows: int, lags: int = 0) -> tuple[Asked, np.ndarray, np.ndarray]:
     """Bias-corrected distance correlation of all pairs of columns; 0 on average if they do not depend.
 
     Székely & Rizzo (2014), Annals of Statistics 42. Its p-value: the second column moved round the clock
     SHIFTS times; beyond what they show, the tail of a Pearson III curve through their moments. Returns
     the answers and the ends of their 95 % intervals by subsampling (Politis & Romano 1994).
     """
-    pairs = list(combinations(range(X.shape[1]), 2))
+    N = X.shape[1]
+    pairs = [(i, j, 0) for i, j in combinations(range(N), 2)]
+    pairs += [(i, j, lag) for lag in range(1, lags + 1) for i, j in permutations(range(N), 2)]
     if len(pairs) > MAX_PAIRS:
         raise BadInput(
-            f"distance correlations of {len(pairs):,} pairs would take about {len(pairs) / 60:.0f} minutes: "
-            f"at most {MAX_PAIRS} pairs (32 symbols). Scan with another method first, then the pairs it finds"
+            f"distance correlations of {len(pairs):,} pairs and lags would take about "
+            f"{len(pairs) / 60:.0f} minutes: at most {MAX_PAIRS} (32 symbols without lags). Scan with "
+            "another method first, then the pairs it finds"
         )
     seeds = np.random.SeedSequence(seed).spawn(len(pairs))
 
     def one(number: int) -> tuple[float, float, float, float, int]:
-        i, j = pairs[number]
-        both = np.isfinite(X[:, i]) & np.isfinite(X[:, j])
+        i, j, lag = pairs[number]
+        x, y = X[: len(X) - lag, i], X[lag:, j]
+        both = np.isfinite(x) & np.isfinite(y)
         if both.sum() < min_rows:
             return np.nan, np.nan, np.nan, np.nan, int(both.sum())
-        x, y = X[both, i], X[both, j]
-        return (*_judged(x, y, np.random.default_rng(seeds[number])), len(x))
+        return (*_judged(x[both], y[both], np.random.default_rng(seeds[number])), int(both.sum()))
 
     with ThreadPoolExecutor(cpu_count() or 1) as threads:
         told = np.array(list(threads.map(one, range(len(pairs)))), dtype=float).reshape(-1, 5)
     have = np.flatnonzero(~np.isnan(told[:, 0]))
-    first, second = (np.array([pairs[n][side] for n in have], dtype=int) for side in (0, 1))
-    zero = np.zeros(len(have), dtype=int)
+    first, second, at = np.array(pairs, dtype=int)[have].reshape(-1, 3).T
     r, p, low, high, n = told[have].T
-    return Asked(first, second, zero, r, n, p, len(have)), low, high
+    return Asked(first, second, at, r, n, p, len(have)), low, high
 
 
 def distance_correlation(x: np.ndarray, y: np.ndarray) -> float:

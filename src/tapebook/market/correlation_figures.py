@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadParameter, UnknownName
+from tapebook.market.correlation_checks import whole
 from tapebook.market.correlation_products import products, standardised
 from tapebook.market.correlation_rolling import rolling_pair
 from tapebook.theme import LIGHT, price_axis, template
@@ -27,6 +28,7 @@ def profile(scan: Correlations, a: str, b: str, lags: int = 20) -> pd.DataFrame:
             raise UnknownName("symbol", name, scan.returns.columns, "The scan used these.")
     if a == b:
         raise BadParameter("b", b, f"another symbol than {a}")
+    whole("lags", lags, 0, "a whole number of bars, 0 or more")
     Z = standardised(scan.returns[[a, b]].to_numpy(dtype=float))
     lags = min(lags, len(Z) - 3)
     told = []

@@ -13,22 +13,21 @@ _CELLS = 4_000_000
 
 
 def intervals(
-    Z: np.ndarray, asked: Asked, rows: np.ndarray, weights: np.ndarray | None = None
+    Z: np.ndarray, asked: Asked, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the 95 % ends, each (len(rows),), of the answers numbered `rows`; Z (T, N) standardised columns.
+    """Return the 95 % ends, one an answer; Z (T, N) standardised columns.
 
     r's deviation is that of the mean of its influence z_t = x y − r (x² + y²) / 2, with the first
     autocovariances of z (Newey & West 1987, Econometrica 55), on Fisher's scale, so that an end is
     never beyond ±1. Exact columns are standardised again on the rows that the pair shares.
     """
-    low, high = np.empty(len(rows)), np.empty(len(rows))
+    low, high = np.empty(len(asked.p)), np.empty(len(asked.p))
     together = max(1, _CELLS // len(Z))
-    for begin in range(0, len(rows), together):
-        part = rows[begin : begin + together]
-        for lag in np.unique(asked.lag[part]):
-            at = np.flatnonzero(asked.lag[part] == lag)
-            ends = _ends(Z, asked, part[at], int(lag), weights)
-            low[begin + at], high[begin + at] = ends
+    for lag in np.unique(asked.lag):
+        every = np.flatnonzero(asked.lag == lag)
+        for begin in range(0, len(every), together):
+            at = every[begin : begin + together]
+            low[at], high[at] = _ends(Z, asked, at, int(lag), weights)
     return low, high
 
 

@@ -1,6 +1,6 @@
 # mypy: disallow-untyped-defs=False, disallow-untyped-calls=False
 # (numba reads the types from the arguments)
-"""Loops over pairs that no product of matrices does: rolling windows, Kendall's tau, distances."""
+"""Loops that no product of matrices does: rolling windows, blocks in another order, Kendall, distances."""
 
 from __future__ import annotations
 
@@ -65,20 +65,23 @@ def rolling_pairs(
 
 
 @njit(cache=True, nogil=True)
-def kendall_pairs(ordered, N, first, last, tau, n):
-    """Kendall's tau-b of pairs (i, j), i in [first, last), j > i; `ordered` (N, T) ranks, NaN where missing.
+def kendall_pairs(A, B, same, first, last, tau, n):
+    """Kendall's tau-b of rows i of A and j of B, i in [first, last); j > i where A and B are the `same`.
 
-    Knight (1966, JASA 61): sort by the first, count the exchanges that sort the second.
+    A, B (N, T), NaN where missing. Knight (1966, JASA 61): sort by the first, count the exchanges that sort
+    the second.
     """
-    T = ordered.shape[1]
+    N, T = A.shape
     x, y, buffer = np.empty(T), np.empty(T), np.empty(T)
     for i in range(first, last):
-        order = np.argsort(ordered[i])
-        for j in range(i + 1, N):
+        order = np.argsort(A[i])
+        for j in range(i + 1 if same else 0, N):
+            if i == j:
+                continue
             m = 0
             for spot in order:
-                if not (np.isnan(ordered[i, spot]) or np.isnan(ordered[j, spot])):
-                    x[m], y[m] = ordered[i, spot], ordered[j, spot]
+                if not (np.isnan(A[i, spot]) or np.isnan(B[j, spot])):
+                    x[m], y[m] = A[i, spot], B[j, spot]
                     m += 1
             n[i, j] = m
             tau[i, j] = _tau_b(x[:m], y[:m], buffer[:m])
@@ -167,3 +170,20 @@ def shifted_product(A, B, shift):
         for t in range(T - shift, T):
             total += A[s, t] * B[row, t + shift - T]
     return total / (T * (T - 3))
+
+
+@njit(cache=True, nogil=True)
+def rearranged(rows, begin, order, block, moved):
+    """Fill `moved` (N, T) with `rows` cut into blocks from `begin` (N,) round, put in `order` (N, blocks)."""
+    N, T = rows.shape
+    for n in range(N):
+        to = 0
+        for k in order[n]:
+            at = (begin[n] + k * block) % T
+            left = min(block, T - k * block)  # the last block is what is left over
+            for _ in range(left):
+                moved[n, to] = rows[n, at]
+                to += 1
+                at += 1
+                if at == T:
+                    at = 0

@@ -34,19 +34,21 @@ def standardised(X: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray
         mean = w @ filled / total
         Z: np.ndarray = X - mean
         centred = Z if whole else np.where(missing, 0.0, Z)
-        scale = np.sqrt(np.einsum("t,tn,tn->n", w, centred, centred) / total)
+        square = np.einsum("tn,tn->n", centred, centred if weights is None else centred * w[:, None])
+        scale = np.sqrt(square / total)
         Z /= np.where(scale > 1e-12 * np.abs(mean), scale, np.nan)
     return Z
 
 
 def memory(Z: np.ndarray) -> np.ndarray:
     """Autocorrelations (L, N) of standardised columns, L about 10 log10 T lags; missing pairs count 0."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
     T = len(Z)
     L = max(1, min(T // 4, int(10.0 * log10(T))))
-    filled = np.nan_to_num(Z)
-    size = 1 << (2 * T - 1).bit_length()
-    power = np.abs(np.fft.rfft(filled, size, axis=0)) ** 2
-    moments = np.fft.irfft(power, size, axis=0)[: L + 1]
+    rows = np.ascontiguousarray(np.nan_to_num(Z).T)
+    size = next_fast_len(T + L, real=True)  # so many zeros that lags up to L do not meet the other end
+    moments = irfft(np.abs(rfft(rows, size)) ** 2, size)[:, : L + 1].T
     with np.errstate(invalid="ignore", divide="ignore"):
         rho: np.ndarray = np.nan_to_num(moments[1:] / moments[0])
     return rho
@@ -107,12 +109,15 @@ def _masked(A: np.ndarray, B: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np
 
 def correlation_matrix(X: np.ndarray) -> np.ndarray:
     """Pearson correlation (N, N) of columns (T, N) over the rows that each pair shares."""
-    Z = standardised(np.asarray(X, dtype=float))
-    if np.isnan(Z).any():
+    X = np.asarray(X, dtype=float)
+    mean = X.mean(axis=0)
+    if np.isnan(mean).any():
+        Z = standardised(X)
         return _exact(_masked(Z, Z, np.ones(len(Z)))[0])
-    R = Z.T @ Z  # one symmetric product
-    R /= len(Z)
-    return _exact(R)
+    Z = X - mean
+    scale = np.sqrt(np.einsum("tn,tn->n", Z, Z))
+    Z /= np.where(scale > 1e-12 * np.sqrt(len(X)) * np.abs(mean), scale, np.nan)
+    return _exact(Z.T @ Z)  # one symmetric product, half the work of a general one
 
 
 def _exact(R: np.ndarray) -> np.ndarray:

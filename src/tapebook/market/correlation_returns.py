@@ -34,13 +34,21 @@ def residuals(returns: pd.DataFrame, factors: pd.DataFrame | None = None) -> pd.
     """Return what is left of each column after a regression on factors, on the rows that it shares with them.
 
     Without `factors` the one factor is the mean of all columns: the market of the panel. Each column's
-    betas are of the whole span given. Rows that the factors lack are NaN.
+    betas are of the whole span given. Rows that the factors lack are NaN. Stamps without a time zone are UTC.
     """
     if factors is None:
         factors = returns.mean(axis=1).to_frame("market")
+    index = factors.index
+    if isinstance(index, pd.DatetimeIndex) and index.tz is None and getattr(returns.index, "tz", None):
+        factors = factors.set_axis(index.tz_localize("UTC"), axis=0)
+    if not factors.index.is_unique:
+        raise BadInput(f"factors have the stamp {factors.index[factors.index.duplicated()][0]} twice")
     F = factors.reindex(returns.index).to_numpy(dtype=float)
-    if not np.isfinite(F).any():
-        raise BadInput("the factors share no row with the returns: they need the same stamps, in UTC")
+    empty = factors.columns[~np.isfinite(F).any(axis=0)]
+    if len(empty):
+        raise BadInput(
+            f"factor {empty[0]} has no value on a row of the returns: it needs the same stamps, in UTC"
+        )
     left = np.full(returns.shape, np.nan)
     for n, name in enumerate(returns.columns):
         y = returns[name].to_numpy()

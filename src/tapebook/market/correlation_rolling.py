@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from numbers import Integral
 from os import cpu_count
 
 import numpy as np
@@ -30,7 +31,7 @@ class Rolling:
 
 def check_window(window: int, T: int) -> None:
     """Refuse a window that holds too few bars, or more than there are."""
-    if int(window) != window or window < 5:
+    if isinstance(window, bool) or not isinstance(window, Integral) or window < 5:
         raise BadParameter("window", window, "a whole number of at least 5 bars")
     if window > T:
         raise NoData(
@@ -41,7 +42,8 @@ def check_window(window: int, T: int) -> None:
 def rolling(returns: pd.DataFrame, window: int = 60) -> Rolling:
     """Correlate all pairs of columns (T, N) in every window of `window` rows, without keeping them all.
 
-    A window counts for a pair where both have all of its rows. Equal to pandas' `rolling(window).corr()`.
+    A window counts for a pair where both have all of its rows; a pair without any has no row. Equal to
+    pandas' `rolling(window).corr()`.
     """
     from tapebook.market.correlation_kernels import rolling_pairs
 
@@ -65,6 +67,11 @@ def rolling(returns: pd.DataFrame, window: int = 60) -> Rolling:
 
     with ThreadPoolExecutor(cpu_count() or 1) as threads:
         lines = [np.sum(parts, axis=0) for parts in zip(*threads.map(walk, spans(N)), strict=True)]
+    if not count.any():
+        raise NoData(
+            f"no pair has {window} rows in a row without a gap: holidays at different times do that; "
+            "align='shared' keeps the rows that all symbols have, a shorter window needs fewer"
+        )
     first, second = np.triu_indices(N, 1)
     have = count[first, second] > 0
     first, second = first[have], second[have]
@@ -109,10 +116,14 @@ def matrices(
     returns: pd.DataFrame, window: int = 250, step: int = 60
 ) -> Iterator[tuple[pd.Timestamp, np.ndarray]]:
     """Yield (last stamp, correlation matrix) of windows `step` rows apart, the last one ending at the end."""
-    T = len(returns)
-    check_window(window, T)
-    if step < 1:
-        raise BadParameter("step", step, "at least 1 bar")
     X = returns.to_numpy(dtype=float)
-    for end in range(window + (T - window) % step, T + 1, step):
+    for end in ends(len(X), window, step):
         yield returns.index[end - 1], correlation_matrix(X[end - window : end])
+
+
+def ends(T: int, window: int, step: int) -> range:
+    """Rows after which windows end, `step` apart, the last one at the end of T rows."""
+    check_window(window, T)
+    if isinstance(step, bool) or not isinstance(step, Integral) or step < 1:
+        raise BadParameter("step", step, "a whole number of at least 1 bar")
+    return range(window + (T - window) % int(step), T + 1, int(step))

@@ -83,3 +83,12 @@ def joined(parts: list[Asked]) -> Asked:
         for name in ("first", "second", "lag", "r", "n", "p")
     )
     return Asked(first, second, lag, r, n, p, sum(part.count for part in parts))
+
+
+def likeliest(asked: Asked, keep: int) -> Asked:
+    """The `keep` answers with the smallest p-values, the smallest first."""
+    best = np.argsort(asked.p, kind="stable")[:keep]
+    first, second, lag, r, n, p = (
+        getattr(asked, name)[best] for name in ("first", "second", "lag", "r", "n", "p")
+    )
+    return Asked(first, second, lag, r, n, p, asked.count)

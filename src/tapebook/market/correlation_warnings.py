@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from tapebook.data.panel import Bars
+from tapebook.market.correlation_questions import FEWEST
 
 STALE = 0.1
 """Share of bars without a change of price from which on a price is called stale."""
@@ -13,16 +17,35 @@ FEW = 20
 """Symbols below which residuals to their own mean are bound to be correlated."""
 
 
-def warned(bars: Bars, returns: pd.DataFrame, of: str, min_bars: int) -> tuple[str, ...]:
-    """Say what to hold against these correlations."""
-    told = [_stale(bars, returns), _clocks(bars), _same(returns), _few(returns, min_bars)]
+def warned(bars: Bars, returns: pd.DataFrame, own_mean: bool) -> tuple[str, ...]:
+    """Say what to hold against these correlations; `own_mean`: residuals to the mean of these symbols."""
+    told = [_stale(bars, returns), _clocks(bars), _same(returns)]
     N = returns.shape[1]
-    if of == "residuals" and N < FEW:
+    if own_mean and N < FEW:
         told.append(
             f"residuals to the mean of only {N} symbols are bound to correlate by about {-1 / (N - 1):.2f}: "
             "give factors from outside (factors=)"
         )
     return tuple(text for text in told if text)
+
+
+def not_asked(N: int, asked: int, window: int | None, params: Mapping[str, Any]) -> list[str]:
+    """Say how many questions of one window had too few rows for an answer."""
+    lags, least = params["lags"], params["min_bars"]
+    every = N * (N - 1) // 2 + lags * N * (N - 1)
+    if asked == every:
+        return []
+    if params["halflife"] is not None:
+        why = (
+            f"a half-life of {params['halflife']:g} bars leaves them fewer than {FEWEST} rows of equal weight"
+        )
+    else:
+        rows = min(least, window or least)
+        why = f"they share fewer than {rows:,} rows{f' of the last {window:,}' if window else ''}"
+    what = "pairs" if lags == 0 else "pairs and lags"
+    return [
+        f"{every - asked:,} of {every:,} {what} were not asked: {why}, or one of the two does not move there"
+    ]
 
 
 def _stale(bars: Bars, returns: pd.DataFrame) -> str:
@@ -65,11 +88,3 @@ def _same(returns: pd.DataFrame) -> str:
         f"{returns.columns[i]} and {returns.columns[j]}" for i, j in zip(first[:5], second[:5], strict=True)
     ]
     return f"the same series under two names: {'; '.join(pairs)}"
-
-
-def _few(returns: pd.DataFrame, min_bars: int) -> str:
-    there = returns.notna().to_numpy(dtype=np.float32)
-    shared = np.triu(there.T @ there, 1)
-    pairs = returns.shape[1] * (returns.shape[1] - 1) // 2
-    few = pairs - int((shared >= min_bars).sum())
-    return f"{few:,} of {pairs:,} pairs share fewer than {min_bars} rows and were not asked" if few else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,12 +12,12 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.when import When
-from tapebook.errors import BadParameter
-from tapebook.market.correlation_columns import METHODS, Method, columns
-from tapebook.market.correlation_products import Products, correlation_matrix, products
+from tapebook.errors import BadParameter, NoData
+from tapebook.market.correlation_checks import checked, spanned
+from tapebook.market.correlation_columns import Method
+from tapebook.market.correlation_questions import matrix_of, questions
 from tapebook.market.correlation_returns import Align, log_returns, residuals
-from tapebook.market.correlation_search import Asked, every_lag, joined, kept, robust
-from tapebook.market.correlation_warnings import warned
+from tapebook.market.correlation_warnings import not_asked, warned
 from tapebook.market.multiple import Correction, corrected
 from tapebook.market.scan import LEVEL, MIN_COVERAGE, Idea, Scan, covered, known_by
 
@@ -50,8 +50,18 @@ class Correlations(Scan):
     @cached_property
     def matrix(self) -> pd.DataFrame:
         """The measure of every pair at lag 0 over all rows, (N, N); 1 on the diagonal."""
-        names = self.returns.columns
-        return pd.DataFrame(_matrix(self.returns.to_numpy(), self.params), index=names, columns=names)
+        return self._matrix(self.returns)
+
+    def _matrix(self, returns: pd.DataFrame) -> pd.DataFrame:
+        names = returns.columns
+        return pd.DataFrame(matrix_of(returns.to_numpy(), self.params), index=names, columns=names)
+
+    def matrices(self, window: int = 250, step: int = 60) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
+        """Yield (stamp, matrix) of the measure in windows `step` bars apart, known at the stamp's close."""
+        from tapebook.market.correlation_rolling import ends
+
+        for end in ends(len(self.returns), window, step):
+            yield self.returns.index[end - 1], self._matrix(self.returns.iloc[end - window : end])
 
     def rolling(self, window: int = 60) -> Rolling:
         """Pearson correlation of all pairs in rolling windows, summarised by pair and through time."""
@@ -89,7 +99,7 @@ class Correlations(Scan):
         """When the correlation of a pair, and of all, changed; see `market.correlation_breaks`."""
         from tapebook.market.correlation_breaks import correlation_breaks
 
-        return correlation_breaks(self.returns, **settings)
+        return correlation_breaks(self.returns, **({"level": self.params["level"]} | settings))
 
     @property
     def summary(self) -> str:
@@ -142,6 +152,7 @@ def correlations(
     align: Align = "consecutive",
     chance: Chance = "robust",
     draws: int = 999,
+    block: int | None = None,
     end: When = None,
     level: float = LEVEL,
     correction: Correction = "bh",
@@ -155,9 +166,9 @@ def correlations(
     Parameters
     ----------
     method : str
-        "pearson", "spearman", "kendall" (tau-b), "partial" (given all other symbols), "distance" (any
-        dependence), "lower_tail" or "upper_tail": the probability that one is among its `tail` worst
-        (best) bars where the other is; independent symbols have `tail`.
+        "pearson", "spearman", "kendall" (tau-b), "partial" (given all other symbols at the same bar),
+        "distance" (any dependence; at most 500 pairs and lags), "lower_tail" or "upper_tail": the probability
+        that one is among its `tail` worst (best) bars where the other is; independent symbols have `tail`.
     of : str
         "returns": log returns. "residuals": what `factors` (a frame of stamps by factors; the panel's mean
         return if None) leave of them. For levels there is `cointegration`.
@@ -170,7 +181,14 @@ def correlations(
     chance : str
         "robust": the deviation of the mean product, right under heavy tails, volatility that clusters or
         rises in both at once, and memory. "effective": a normal of as many independent rows as the two
-        memories leave (Pyper & Peterman 1998). "permutation": `draws` circular shifts.
+        memories leave (Pyper & Peterman 1998). "permutation": the blocks of `block` rows (√T if None) of
+        each symbol in another order, `draws` times. Kendall's and partial correlations, weights by age and
+        tails have "robust" only (for tails: Poisson's law, with memory); distance has circular shifts.
+    align : str
+        What of holidays and unequal histories, see `log_returns`; nothing is ever filled. Each pair is judged
+        on the rows that both have ("consecutive"), or all pairs on those that all have ("shared").
+    min_bars : int
+        Rows that a pair must share (in windows shorter than that: all of them, less the lag).
     end : date, optional
         What was known then: later bars change nothing.
     level, correction
@@ -186,32 +204,36 @@ def correlations(
     BadParameter, BadInput, NoData
         Saying which parameter or how much of the data was there.
     """
-    _check(method, of, lags, windows, halflife, chance, align, level, keep)
+    params: dict[str, Any] = {
+        "method": method, "of": of, "lags": lags, "windows": windows, "halflife": halflife,
+        "tail": tail, "align": align, "chance": chance, "draws": draws, "block": block, "level": level,
+        "correction": correction, "min_bars": min_bars, "seed": seed,
+    }  # fmt: skip
+    params = checked(params, factors is not None, keep)
     seen = known_by(bars, end)
     used, coverage = covered(seen, min_bars=min_bars + 1, min_coverage=min_coverage, at_least=2)
     returns = log_returns(used, align)
+    spanned(len(returns), params)
     if of == "residuals":
         returns = residuals(returns, factors)
-    params: dict[str, Any] = {
-        "method": method, "of": of, "lags": lags, "windows": tuple(windows), "halflife": halflife,
-        "tail": tail, "align": align, "chance": chance, "draws": draws, "level": level,
-        "correction": correction, "min_bars": min_bars, "seed": seed,
-    }  # fmt: skip
-    tables, counts = [], 0
-    for number, window in enumerate(windows):
-        part, count = _asked(returns.iloc[-window:] if window else returns, params, number)
+    tables, counts, warnings = [], 0, list(warned(used, returns, of == "residuals" and factors is None))
+    for number, window in enumerate(params["windows"]):
+        part, count = questions(returns.iloc[-window:] if window else returns, params, number, keep)
         tables.append(part)
         counts += count
+        warnings += not_asked(returns.shape[1], count, window, params)
+    if not counts:
+        raise NoData(f"nothing could be asked: {'; '.join(warnings)}. {coverage}")
     table = pd.concat(tables, ignore_index=True).sort_values("p", kind="stable")
     q = corrected(table["p"].to_numpy(), correction, asked=counts)
-    table = table.assign(q=q, holds=q <= level).head(max(keep, 1)).reset_index(drop=True)
+    table = table.assign(q=q, holds=q <= level).head(keep).reset_index(drop=True)
     names = np.asarray(used.symbols)
     told = pd.DataFrame(
         {
             "a": names[table["first"]],
             "b": names[table["second"]],
             "lag": table["lag"],
-            "window": [windows[n] or len(returns) for n in table["window"]],
+            "window": [params["windows"][n] or len(returns) for n in table["window"]],
             "method": method,
         }
     )
@@ -225,142 +247,8 @@ def correlations(
         start=used.index[0],
         end=used.index[-1],
         snapshot=used.snapshot,
-        warnings=warned(used, returns, of, min_bars),
+        warnings=tuple(warnings),
         returns=returns,
         bars=used,
         asked=counts,
     )
-
-
-def _check(
-    method: str,
-    of: str,
-    lags: int,
-    windows: Sequence[int | None],
-    halflife: float | None,
-    chance: str,
-    align: str,
-    level: float,
-    keep: int,
-) -> None:
-    if method not in METHODS:
-        raise BadParameter("method", method, "one of " + ", ".join(METHODS))
-    if of not in ("returns", "residuals"):
-        raise BadParameter("of", of, '"returns" or "residuals" (for levels: `cointegration`)')
-    if chance not in ("robust", "effective", "permutation"):
-        raise BadParameter("chance", chance, '"robust", "effective" or "permutation"')
-    if int(lags) != lags or lags < 0:
-        raise BadParameter("lags", lags, "a whole number of bars, 0 or more")
-    if lags and method in ("kendall", "partial", "distance"):
-        raise BadParameter("lags", lags, f"0 with method={method!r}: lags go with pearson, spearman or tails")
-    if halflife is not None and not (halflife > 0.0 and method in ("pearson", "spearman")):
-        raise BadParameter("halflife", halflife, "above 0 bars, with method pearson or spearman")
-    if not windows or any(w is not None and (int(w) != w or w < 10) for w in windows):
-        raise BadParameter("windows", windows, "numbers of bars of at least 10, or None for all")
-    if chance != "robust" and (method in ("kendall", "distance", "partial") or halflife is not None):
-        raise BadParameter("chance", chance, f"'robust' with method={method!r} or a half-life")
-    if not 0.0 < level < 1.0:
-        raise BadParameter("level", level, "a share of false findings above 0 and below 1")
-    if align not in ("consecutive", "shared"):
-        raise BadParameter("align", align, '"consecutive" or "shared"')
-    if keep < 1:
-        raise BadParameter("keep", keep, "at least 1 row")
-
-
-def _asked(returns: pd.DataFrame, params: dict[str, Any], number: int) -> tuple[pd.DataFrame, int]:
-    """Ask everything of one window; one row a likely answer, and how many there were."""
-    from tapebook.market.correlation_intervals import intervals, on_scale_of_tau
-
-    X, method = returns.to_numpy(dtype=float), params["method"]
-    min_rows = min(params["min_bars"], len(X) - params["lags"])
-    if method == "distance":
-        from tapebook.market.correlation_distance import distance
-
-        asked, low, high = distance(X, params["seed"], min_rows)
-        return _frame(asked, asked.r, low, high, number, "correlation"), asked.count
-    weights = None
-    if params["halflife"] is not None:
-        weights = 0.5 ** ((len(X) - 1.0 - np.arange(len(X))) / params["halflife"])
-    Z = columns(X, method, params["tail"])
-    asked = _answers(X, Z, weights, params, min_rows)
-    best = np.argsort(asked.p, kind="stable")[:KEEP]
-    low, high = np.full(len(asked.p), np.nan), np.full(len(asked.p), np.nan)
-    measured = replace(asked, r=_spearman(Z, asked)) if method == "kendall" else asked
-    low[best], high[best] = intervals(Z, measured, best, weights)
-    r, unit = asked.r, "correlation"
-    if method == "partial":
-        r, low, high = -r, -high, -low
-    elif method == "kendall":
-        low, high = on_scale_of_tau(r, measured.r, low), on_scale_of_tau(r, measured.r, high)
-    elif method in ("lower_tail", "upper_tail"):
-        q, unit = params["tail"], "probability"
-        r, low, high = (np.clip(q + (1.0 - q) * value, 0.0, 1.0) for value in (r, low, high))
-    return _frame(asked, r, low, high, number, unit), asked.count
-
-
-def _answers(
-    X: np.ndarray, Z: np.ndarray, weights: np.ndarray | None, params: dict[str, Any], min_rows: int
-) -> Asked:
-    if params["method"] == "kendall":
-        from tapebook.market.correlation_distance import kendall
-
-        return kept(kendall(X, products(Z)), 0, min_rows, robust)
-    if params["chance"] == "permutation":
-        from tapebook.market.correlation_null import circular
-
-        null = circular(Z, products(Z).r, params["draws"], params["seed"])
-        told = every_lag(Z, params["lags"])
-        return joined([kept(made, lag, min_rows, null if lag else null.counted) for lag, made in told])
-    how = _effective if params["chance"] == "effective" else (lambda made, _: made)
-    told = every_lag(Z, params["lags"], weights)
-    return joined([kept(how(made, Z), lag, min_rows, robust) for lag, made in told])
-
-
-def _effective(told: Products, Z: np.ndarray) -> Products:
-    """The same with the error of a normal of as many independent rows as two memories leave."""
-    from tapebook.market.correlation_products import memory
-
-    rho = memory(Z)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        n = told.n / np.maximum(1.0 + 2.0 * rho.T @ rho, 0.1)
-        error = np.sqrt((1.0 - told.r**2) / np.maximum(n - 2.0, 1.0))
-    return Products(told.r, n, error)
-
-
-def _spearman(Z: np.ndarray, asked: Asked) -> np.ndarray:
-    whole = products(Z).r
-    rho: np.ndarray = whole[asked.first, asked.second]
-    return rho
-
-
-def _frame(
-    asked: Asked, effect: np.ndarray, low: np.ndarray, high: np.ndarray, number: int, unit: str
-) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "first": asked.first, "second": asked.second, "lag": asked.lag, "window": number,
-            "effect": effect, "low": low, "high": high, "unit": unit,
-            "n": np.round(asked.n).astype(np.int64), "p": asked.p,
-        }
-    )  # fmt: skip
-
-
-def _matrix(X: np.ndarray, params: Any) -> np.ndarray:
-    method = params["method"]
-    if method == "kendall":
-        from tapebook.market.correlation_distance import kendall
-
-        tau = kendall(X, products(columns(X, method))).r
-        R = np.where(np.isnan(tau), tau.T, tau)
-        np.fill_diagonal(R, 1.0)
-        return R
-    if method == "distance":
-        from tapebook.market.correlation_distance import distance_matrix
-
-        return distance_matrix(X)
-    R = correlation_matrix(columns(X, method, params["tail"]))
-    if method == "partial":
-        R = 2.0 * np.eye(len(R)) - R
-    if method in ("lower_tail", "upper_tail"):
-        R = np.clip(params["tail"] + (1.0 - params["tail"]) * R, 0.0, 1.0)
-    return R
