@@ -8,6 +8,7 @@ and sent afterwards: a failure to send never touches the run.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +130,10 @@ def _apprise(address: str) -> Any:
     logging.getLogger(_LOG_OF_APPRISE).setLevel(logging.CRITICAL)  # it names the address
     found = apprise.Apprise()
     try:
-        found.add(address)
+        with warnings.catch_warnings():
+            # apprise 2.2 imports imghdr, which Python 3.13 has not, with a stand-in of its own
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found.add(address)
     finally:
         logging.getLogger(_LOG_OF_APPRISE).setLevel(logging.WARNING)
     return found
