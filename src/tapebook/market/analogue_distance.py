@@ -83,16 +83,14 @@ def scores(values: np.ndarray, known_to: int) -> np.ndarray:
 
 
 def nearest(distance: np.ndarray, count: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows, columns and distances of the `count` nearest, `width` rows apart."""
-    left = distance.copy()
-    rows, columns, told = [], [], []
-    for _ in range(count):
-        if not np.isfinite(left).any():
-            break
-        spot = int(np.nanargmin(left))
-        row, column = divmod(spot, left.shape[1])
+    """Rows, columns and distances of the `count` nearest of (T, N), `width` rows apart; NaN is none."""
+    known = np.where(np.isnan(distance), np.inf, distance)
+    column, left = known.argmin(axis=1), known.min(axis=1)
+    rows: list[int] = []
+    told: list[float] = []
+    while len(rows) < count and np.isfinite(least := left[row := int(left.argmin())]):
         rows.append(row)
-        columns.append(column)
-        told.append(float(left[row, column]))
-        left[max(0, row - width + 1) : row + width] = np.nan
-    return np.array(rows, dtype=int), np.array(columns, dtype=int), np.array(told)
+        told.append(float(least))
+        left[max(0, row - width + 1) : row + width] = np.inf
+    at = np.array(rows, dtype=int)
+    return at, column[at], np.array(told)

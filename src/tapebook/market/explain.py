@@ -14,7 +14,7 @@ from tapebook.data.when import When
 from tapebook.errors import BadInput, BadParameter, NoData
 from tapebook.market.analogues import Analogues, analogues
 from tapebook.market.event_study import EventStudy, Model, event_study
-from tapebook.market.moves import Move, Moves, described, went_along
+from tapebook.market.moves import Move, Moves, described, moment, went_along
 from tapebook.market.precursors import Precursors, precursors
 from tapebook.market.rules import Rules, rules
 from tapebook.market.scan import Idea
@@ -80,13 +80,14 @@ class Explanation:
         row = self.row
         verb = "rose" if row["change"] > 0 else "fell"
         when = (
-            f"on {row['start']:%Y-%m-%d}"
+            f"on {moment(row['start'])}"
             if row["bars"] == 1
-            else f"from {row['start']:%Y-%m-%d} to {row['end']:%Y-%m-%d} ({row['bars']} bars)"
+            else f"from {moment(row['start'])} to {moment(row['end'])} ({row['bars']} bars)"
         )
         told = [f"{row['symbol']} {verb} {abs(row['percent']):.1%} {when}: {abs(row['size']):.1f} deviations"]
         if not np.isnan(row["rarity"]):
-            told.append(f"a size that at most {row['rarity']:.1%} of its earlier spans reached")
+            share = f"{row['rarity']:.1%}" if row["rarity"] >= 0.001 else f"{row['rarity']:.2%}"
+            told.append(f"a size that at most {share} of its earlier spans reached")
         if not np.isnan(row["volume"]):
             told.append(f"on {row['volume']:.1f} times its usual volume")
         if not np.isnan(row["breadth"]):
@@ -101,6 +102,8 @@ class Explanation:
                 "alone": "There is no other symbol to compare with.",
             }[self.row["scope"]]
         ]
+        if self.row["scope"] == "market" and self.row["market_part"] < 0.5:
+            told = ["The others went along, though not by their betas from before."]
         if self.row["symbol"] not in self.moves.bars.symbols:
             told = ["It is the market: the mean of all symbols."]
         if self.attribution is not None:

@@ -53,15 +53,20 @@ class Move:
 
     def __post_init__(self) -> None:
         start, end = self.start, self.start if self.end is None else self.end
-        for name, moment in (("start", first_moment(start)), ("end", last_moment(end))):
-            if moment is None:
+        for name, told in (("start", first_moment(start)), ("end", last_moment(end))):
+            if told is None:
                 raise BadParameter(name, None, "a date or a stamp of the move's bars")
-            object.__setattr__(self, name, moment)
+            object.__setattr__(self, name, told)
 
     def __str__(self) -> str:
-        if self.start.normalize() == self.end.normalize():
-            return f"{self.symbol} on {self.start:%Y-%m-%d}"
-        return f"{self.symbol}, {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+        start, end = moment(self.start), moment(self.end)
+        return f"{self.symbol} on {start}" if start == end else f"{self.symbol}, {start} to {end}"
+
+
+def moment(stamp: pd.Timestamp) -> str:
+    """A stamp in words: its day, and its time if it is no whole day's."""
+    whole = stamp == stamp.normalize() or stamp == last_moment(stamp.date())
+    return f"{stamp:%Y-%m-%d}" if whole else f"{stamp:%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -108,7 +108,7 @@ def precursors(
     if clusters < 2 * FEWEST:
         why = (
             f"only {len(pairs.row)} moves at {clusters} separate times have matched bars, "
-            f"{2 * FEWEST} times needed"
+            f"{2 * FEWEST} are needed"
         )
         return Precursors(_empty(), len(pairs.row), clusters, controls, within, why)
     cut = int(np.ceil(clusters * ESTIMATED))
