@@ -14,6 +14,7 @@ from tapebook.data.panel import Bars
 from tapebook.data.when import When
 from tapebook.errors import BadParameter, NoData, UnknownName
 from tapebook.market.cointegration_pairs import engle_granger, hedge_interval, johansen, own_level, shared
+from tapebook.market.correlation_checks import whole
 from tapebook.market.multiple import Correction
 from tapebook.market.scan import LEVEL, MIN_COVERAGE, Idea, Scan, covered, judged, known_by
 
@@ -116,10 +117,12 @@ def cointegration(
     BadParameter, UnknownName, NoData
         Saying which parameter or symbol, or how much of the data was there.
     """
-    if int(min_bars) != min_bars or min_bars < 130:
-        raise BadParameter("min_bars", min_bars, "a whole number of at least 130 bars")
-    if lags not in ("aic", "maic") and (isinstance(lags, str) or int(lags) != lags or not 0 <= lags <= 60):
-        raise BadParameter("lags", lags, '"aic", "maic", or a number from 0 to 60')
+    whole("min_bars", min_bars, 130, "a whole number of at least 130 bars")
+    if lags not in ("aic", "maic"):
+        expected = '"aic", "maic", or a whole number from 0 to 60'
+        whole("lags", lags, 0, expected)
+        if int(lags) > 60:
+            raise BadParameter("lags", lags, expected)
     seen = known_by(bars, end)
     wanted = None if pairs is None else _named(pairs, seen.symbols)
     if wanted is not None:

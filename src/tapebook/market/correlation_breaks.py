@@ -12,6 +12,7 @@ import pandas as pd
 
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.market.correlation_break_search import limits, probability, rows, segmented
+from tapebook.market.correlation_checks import whole
 from tapebook.market.multiple import Correction, corrected
 from tapebook.market.scan import LEVEL
 
@@ -130,8 +131,7 @@ def scaled(returns: pd.DataFrame) -> np.ndarray:
 def _check(returns: pd.DataFrame, level: float, min_size: int) -> None:
     if not 0.0 < level < 1.0:
         raise BadParameter("level", level, "a share of false findings above 0 and below 1")
-    if int(min_size) != min_size or min_size < 20:
-        raise BadParameter("min_size", min_size, "a whole number of at least 20 rows")
+    whole("min_size", min_size, 20, "a whole number of at least 20 rows")
     if returns.shape[1] < 2:
         raise NoData(f"{returns.shape[1]} symbols: correlations need at least 2")
     if returns.columns.has_duplicates:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadInput, BadParameter, NoData
+from tapebook.market.correlation_checks import whole
 from tapebook.market.correlation_products import correlation_matrix, standardised
 from tapebook.market.scan import LEVEL
 from tapebook.market.structure_eigen import Noise, denoised, detoned, noise
@@ -130,8 +131,11 @@ def structure(
     used, warnings = _shared(returns)
     Z = standardised(used.to_numpy(dtype=float))
     R, names = correlation_matrix(Z), [str(name) for name in used.columns]
-    if clusters_wanted is not None and not 1 <= clusters_wanted <= len(names):
-        raise BadParameter("clusters_wanted", clusters_wanted, f"between 1 and {len(names)}")
+    if clusters_wanted is not None:
+        expected = f"a whole number between 1 and {len(names)}"
+        whole("clusters_wanted", clusters_wanted, 1, expected)
+        if clusters_wanted > len(names):
+            raise BadParameter("clusters_wanted", clusters_wanted, expected)
     told = noise(Z, R, level, seed)
     clean = denoised(told)
     S, weight = _shrunk(Z, R, clean, shrink)
