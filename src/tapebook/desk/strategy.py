@@ -29,10 +29,13 @@ HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 class StrategyRoom(TrialRoom):
     """Backtests, checks, stored results."""
 
-    def strategy(self, name: str | Callable[..., Any]) -> Strategy:
-        """Find a strategy: of the library, "file.py:function", or a function of yours."""
+    def strategy(self, name: str | Callable[..., Any] | Idea) -> Strategy:
+        """Find a strategy: of the library, "file.py:function", a function of yours, or an idea of a scan."""
+        from tapebook.market.scan import Idea
         from tapebook.strategy import registry
 
+        if isinstance(name, Idea):
+            return registry.get(name.strategy).preset(name.params)
         return registry.get(name)
 
     def backtest(
@@ -96,7 +99,7 @@ class StrategyRoom(TrialRoom):
 
     def check(
         self,
-        strategy: str | Callable[..., Any],
+        strategy: str | Callable[..., Any] | Idea,
         bars: Bars | str | Sequence[str],
         *,
         cuts: int = 20,

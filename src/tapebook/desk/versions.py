@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tapebook.data.panel import Bars
+    from tapebook.market.scan import Idea
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.causality import Causality
     from tapebook.strategy.version import Difference, Version
@@ -27,11 +28,11 @@ _NAMED = re.compile(r"([^@/\\]+)@([^@/\\]*)")
 class VersionRoom(StrategyRoom):
     """Versions of strategies."""
 
-    def strategy(self, name: str | Callable[..., Any]) -> Strategy:
+    def strategy(self, name: str | Callable[..., Any] | Idea) -> Strategy:
         """Find a strategy: of the library, "file.py:function", a function of yours, or saved, "trend@2".
 
         A saved one has its code as it was saved, whatever its file says now, and the parameters that it was
-        saved with as its defaults.
+        saved with as its defaults. An idea (a finding of a scan, the rule of an explanation) has its own.
         """
         from tapebook.strategy.version import Version
 
@@ -51,7 +52,7 @@ class VersionRoom(StrategyRoom):
 
     def save_strategy(
         self,
-        strategy: str | Callable[..., Any],
+        strategy: str | Callable[..., Any] | Idea,
         *,
         name: str | None = None,
         params: Mapping[str, Any] | None = None,
@@ -68,6 +69,8 @@ class VersionRoom(StrategyRoom):
 
         Parameters
         ----------
+        strategy : str, function or Idea
+            Also what a scan found, `scan.idea(0)`, or the rule of an explanation, `told.idea()`.
         name : str, optional
             A word to find it by; the strategy's own name by default.
         params : mapping, optional

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import replace
 from functools import partial, update_wrapper
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, overload
@@ -72,6 +74,18 @@ class Strategy:
         """
         self._known(params)
         return {n: p.check(params[n]) if n in params else p.default for n, p in self.parameters.items()}
+
+    def preset(self, params: Mapping[str, Any]) -> Strategy:
+        """Return the same strategy with these values as its defaults.
+
+        Raises
+        ------
+        UnknownName, BadParameter
+        """
+        made = copy(self)
+        chosen = self.check(params)
+        made.parameters = {name: replace(p, default=chosen[name]) for name, p in self.parameters.items()}
+        return made
 
     def parse(self, strings: Mapping[str, str]) -> dict[str, Any]:
         """Read parameters from text, as the command line gives them: {"fast": "10"} → {"fast": 10, …}.
