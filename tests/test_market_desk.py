@@ -75,6 +75,14 @@ def test_what_is_new_since_the_market_was_younger(sample_desk):
     assert set(sample_desk.changed(other.id, first.id)["status"]) >= {"gone"}
 
 
+def test_a_correlation_that_still_holds_over_more_bars_is_the_same_finding(sample_desk):
+    sample_desk.correlations(sample_desk.bars("AAPL,IBM,MSFT", start="2005", end="2010"))
+    now = sample_desk.correlations(sample_desk.bars("MSFT,IBM,AAPL", start="2005", end="2012"))
+    told = sample_desk.changed(now.id)
+    assert list(told["status"]) == ["holds"] * 3
+    assert told["before"].notna().all()
+
+
 def test_a_revised_bar_is_a_younger_market_too(sample_home):
     with Desk.open(sample_home) as desk:
         first = desk.trends("AAPL,IBM", horizons=(20,))

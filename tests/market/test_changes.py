@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tapebook.errors import BadInput
-from tapebook.market.changes import changes, in_words
+from tapebook.market.changes import changes, in_words, named_alike
 
 
 def findings(*rows):
@@ -55,3 +55,20 @@ def test_tables_of_another_kind_or_with_a_question_twice_are_refused():
         changes(NOW, BEFORE, ("symbol", "lag"))
     with pytest.raises(BadInput, match="the findings before have two rows of the same symbol"):
         changes(NOW, pd.concat([BEFORE, BEFORE]), ("symbol",))
+
+
+def test_a_pair_is_found_again_in_other_order_and_over_more_bars():
+    names = ["a", "b", "lag", "window"]
+    now = pd.DataFrame(
+        [("B", "A", 0, 900), ("B", "A", 1, 900), ("A", "B", 1, 900), ("B", "A", 0, 60)], columns=names
+    )
+    told = named_alike(now, (None, 60))
+    assert told.to_numpy().tolist() == [
+        ["A", "B", 0, 0],
+        ["B", "A", 1, 0],
+        ["A", "B", 1, 0],
+        ["A", "B", 0, 60],
+    ]
+    spreads = named_alike(pd.DataFrame({"a": ["MSFT"], "b": ["IBM"]}))
+    assert spreads.loc[0].tolist() == ["IBM", "MSFT"]
+    assert named_alike(NOW).equals(NOW)

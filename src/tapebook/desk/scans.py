@@ -16,6 +16,7 @@ from tapebook.errors import BadInput, NoData, UnknownName
 
 if TYPE_CHECKING:
     import pandas as pd
+    from sqlalchemy import Row
 
     from tapebook.market.moves import Moves
     from tapebook.market.scan import Scan
@@ -83,7 +84,7 @@ class ScanRoom(StrategyRoom):
         before = self.catalog.scans.get(since)
         if before.kind != now.kind:
             raise BadInput(f"{now.id} is a scan of {now.kind}, {since} of {before.kind}: they do not compare")
-        told = changes(self._held(now.id, now.kind), self._held(since, now.kind), _keys(now.kind))
+        told = changes(self._named(now), self._named(before), _keys(now.kind))
         said = f"Since {since} (bars to {before.end[:10]}): {in_words(told)}."
         told.attrs |= {"now": now.id, "before": since, "summary": said}
         return told
@@ -102,9 +103,13 @@ class ScanRoom(StrategyRoom):
             )
         return str(newest["id"].iloc[0])
 
-    def _held(self, id: str, kind: str) -> pd.DataFrame:
-        told = self.findings(id)
-        return told.assign(holds=True) if kind == "moves" else told  # what is new is a move, however likely
+    def _named(self, row: Row[Any]) -> pd.DataFrame:
+        from tapebook.market.changes import named_alike
+
+        told = named_alike(self.findings(row.id), row.params.get("windows") or (None,))
+        return (
+            told.assign(holds=True) if row.kind == "moves" else told
+        )  # what is new is a move, however likely
 
     def _keep(self, found: Found) -> None:
         """Store findings: the file first, then the row that names it."""

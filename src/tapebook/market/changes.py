@@ -50,6 +50,23 @@ def changes(now: pd.DataFrame, before: pd.DataFrame, keys: Sequence[str]) -> pd.
     return told.loc[rank.sort_values(kind="stable").index].reset_index(drop=True)
 
 
+def named_alike(findings: pd.DataFrame, windows: Sequence[int | None] = (None,)) -> pd.DataFrame:
+    """Name the questions of a scan so that they are found again when there are more bars, or in other order.
+
+    A window of all rows (any that is not among `windows`) becomes 0. A pair without a leader (lag 0, or no
+    lag at all) is named in the order of the alphabet.
+    """
+    told = findings.copy()
+    if "window" in told:
+        told["window"] = told["window"].where(told["window"].isin([w for w in windows if w]), 0)
+    if {"a", "b"} <= set(told):
+        swapped = told["a"].astype(str) > told["b"].astype(str)
+        if "lag" in told:
+            swapped &= told["lag"] == 0
+        told.loc[swapped, ["a", "b"]] = told.loc[swapped, ["b", "a"]].to_numpy()
+    return told
+
+
 def in_words(told: pd.DataFrame) -> str:
     """Count what `changes` told, in words."""
     counts = told["status"].value_counts()
