@@ -30,7 +30,8 @@ class CorrelationBreaks:
     `findings`: a, b, correlation before (since the last break) and after (to the next), `at` the last bar of
     the old correlation, `known` the bar at whose close this test of the bars since the last break first says
     so (at `level` over the number of pairs), n rows, p, q, holds. Every pair asked has a row, those without a
-    break by their likeliest. `mean`: the same columns but a and b, of the mean over all pairs.
+    break by their likeliest; a correlation is NaN where one of the two stands still. `mean`: the same columns
+    but a and b, of the mean over all pairs. `warnings` say which pairs could not be asked.
     """
 
     findings: pd.DataFrame
@@ -38,6 +39,7 @@ class CorrelationBreaks:
     asked: int
     returns: pd.DataFrame
     level: float
+    warnings: tuple[str, ...] = ()
 
     @property
     def found(self) -> pd.DataFrame:
@@ -51,7 +53,8 @@ class CorrelationBreaks:
         pairs = len(held[["a", "b"]].drop_duplicates())
         text = f"{len(held):,} breaks in {pairs:,} of {self.asked:,} pairs hold at {self.level:.0%}"
         when = ", ".join(f"{at:%Y-%m-%d}" for at in mean["at"])
-        return f"{text}; the mean correlation {f'broke after {when}' if when else 'did not break'}."
+        text += f"; the mean correlation {f'broke after {when}' if when else 'did not break'}."
+        return " ".join([text, *(f"{warning}." for warning in self.warnings)])
 
     def figure(self, finding: int | None = None, window: int = 60) -> go.Figure:
         """Rolling correlation of one finding's pair, or the mean of all, with its breaks and their levels."""
@@ -92,7 +95,7 @@ def correlation_breaks(
     p = probability(told[:, 0], told[:, 1])
     asked = int((~np.isnan(p)).sum())
     if not asked:
-        raise NoData(f"no pair shares {2 * min_size} rows: take more rows, or a smaller min_size")
+        raise NoData(f"no pair that moves shares {2 * min_size} rows: take more rows, or a smaller min_size")
     X, index = returns.to_numpy(dtype=float), pd.DatetimeIndex(returns.index)
     of = _Pairs(Z, X, index, min_size, level, limits(level / asked))
     pairs = np.flatnonzero(~np.isnan(p))
@@ -112,18 +115,29 @@ def correlation_breaks(
         asked=asked,
         returns=returns,
         level=level,
+        warnings=_left(len(p), asked, 2 * min_size),
     )
 
 
+def _left(every: int, asked: int, rows: int) -> tuple[str, ...]:
+    if asked == every:
+        return ()
+    why = f"they share fewer than {rows} rows, or one of the two never moves"
+    return (f"{every - asked:,} of {every:,} pairs were not asked: {why}",)
+
+
 def scaled(returns: pd.DataFrame) -> np.ndarray:
-    """Return (N, T) columns over the volatility of the returns before them, clipped; NaN where missing."""
+    """Return (N, T) columns over the volatility of the returns before them, clipped; NaN where missing.
+
+    A column that never moves is NaN.
+    """
     from tapebook.market.trend_kernels import past_scaled
 
     X = returns.to_numpy(dtype=float)
     Z = np.full(X.T.shape, np.nan)
     for n in range(len(Z)):
         have = np.isfinite(X[:, n])
-        if have.sum() > 2:
+        if have.sum() > 2 and np.ptp(X[have, n]) > 0.0:
             Z[n, have] = past_scaled(np.ascontiguousarray(X[have, n] - X[have, n].mean()), DECAY, CLIP)
     return Z
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 DRAWS = 20
-BLOCK = 20
-"""Rows whose sign is turned together, so that the memory of returns stays."""
+BLOCK, BLOCKS = 20, 25
+"""Rows whose sign is turned together, so that the memory of returns stays; fewer where T has few blocks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ def noise(Z: np.ndarray, R: np.ndarray, level: float, seed: int) -> Noise:
 
     From the largest on, an eigenvalue stands out where it is above both limits: Tracy and Widom's for
     noise of the variance that is left (the mean of this and the smaller eigenvalues), and the one that
-    the rest of Z reaches when the signs of its blocks of 20 rows are drawn anew for each column, which
+    the rest of Z reaches when the signs of its blocks of up to 20 rows are drawn anew for each column, which
     keeps heavy tails, volatility that rises in all at once, unequal columns and memory.
     """
     T, N = Z.shape
@@ -90,9 +90,10 @@ def _drawn(left: np.ndarray, rng: np.random.Generator, level: float) -> float:
     from scipy.linalg import eigh
 
     T, N = left.shape
+    block = max(1, min(BLOCK, T // BLOCKS))
     tops = np.empty(DRAWS)
     for n in range(DRAWS):
-        signs = rng.choice((-1.0, 1.0), size=(-(-T // BLOCK), N)).repeat(BLOCK, axis=0)[:T]
+        signs = rng.choice((-1.0, 1.0), size=(-(-T // block), N)).repeat(block, axis=0)[:T]
         turned = left * signs
         tops[n] = eigh(turned.T @ turned / T, eigvals_only=True, subset_by_index=[N - 1, N - 1])[0]
     far = (tracy_widom(level) + 1.2065336) / 1.2680340  # in deviations from the law's mean
