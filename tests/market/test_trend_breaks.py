@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
-from tapebook.data.synthetic import Regime, regimes
+from tapebook.data.synthetic import Regime, random_walk, regimes
 from tapebook.market.trend_break_kernels import AFTER, BEFORE, BLOCK, COARSE, LEAST, changes
-from tapebook.market.trend_breaks import MEAN, VOLATILITY, found, observed, segments
+from tapebook.market.trend_breaks import MEAN, VOLATILITY, found, observed, segments, shifts
 from tapebook.market.trend_series import one_series, series_of
 from tapebook.market.trends import trends
 
@@ -174,6 +174,32 @@ def test_hindsight_is_pelt_of_ruptures():
     y = observed(own, MEAN)[:, None]
     assert ruptures.Pelt(model="l2", min_size=20, jump=1).fit(y).predict(pen=60.0)[:-1] == told
     assert segments(series(np.random.default_rng(0).standard_normal(800) * 0.01), MEAN, 0.05) == []
+
+
+def test_the_nile_fell_after_1898():
+    """statsmodels' series: one shift of the mean, from 1097.75 to 849.97."""
+    from statsmodels.datasets import nile
+
+    table = nile.load_pandas().data
+    flow = table["volume"].to_numpy(dtype=float)
+    assert shifts(flow, 3.0 * np.log(len(flow)) * flow.var()) == [28]
+    assert table["year"].iloc[27] == 1898
+    assert (flow[:28].mean(), flow[28:].mean()) == pytest.approx((1097.75, 849.97), abs=5e-3)
+    assert shifts(flow[:30], 1.0) == []
+
+
+def test_a_table_tells_the_changes_in_hindsight():
+    market = regimes(seed=2, among=(Regime(0.12, 0.12, 500.0), Regime(-0.25, 0.36, 400.0)))
+    told = trends(market.bars)
+    table = told.hindsight[told.hindsight["of"] == "volatility"]
+    planted = np.flatnonzero(np.diff(market.truth.states.to_numpy())) + 1
+    assert len(table) >= 3
+    for row in table.itertuples():
+        assert np.abs(planted - market.bars.index.get_loc(row.ts)).min() <= 10
+        assert max(row.before, row.after) > 2.0 * min(row.before, row.after)
+    assert table["before"].iloc[1:].tolist() == table["after"].iloc[:-1].tolist()
+    quiet = trends(random_walk(bars=600, seed=1).bars).hindsight
+    assert (len(quiet), quiet["ts"].dtype) == (0, market.bars.index.dtype)
 
 
 def test_ibm_grew_calm_in_2003(sample_desk):

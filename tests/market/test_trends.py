@@ -1,5 +1,7 @@
 """The trend scan against naive twins, arch, planted markets, noise, and a poisoned future."""
 
+from warnings import catch_warnings, simplefilter
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +10,13 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import Regime, random_walk, regimes, trending
-from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.market.trend_hurst import hurst
 from tapebook.market.trend_kernels import past_scaled, rank_among_past, strongest
 from tapebook.market.trend_null import Null, trend_null
 from tapebook.market.trend_scanning import stickiness
 from tapebook.market.trend_series import one_series
-from tapebook.market.trend_unit_roots import unit_roots
+from tapebook.market.trend_unit_roots import adf_and_kpss, unit_roots
 from tapebook.market.trend_variance_ratio import variance_ratio, variance_ratios
 from tapebook.market.trends import trends
 
@@ -185,6 +187,35 @@ def test_unit_roots_are_archs_and_a_reverting_price_is_told():
     assert table.loc["back", "half_life"] == pytest.approx(np.log(0.5) / np.log(0.9), rel=0.3)
 
 
+def test_unit_roots_of_published_series():
+    """statsmodels' own tests, real GDP: ADF about a level and a line with four lags, KPSS with three."""
+    from statsmodels.datasets import macrodata
+
+    y = macrodata.load_pandas().data["realgdp"].to_numpy()
+    level, line = (adf_and_kpss(y, trend=trend, lags=4)[0] for trend in ("c", "ct"))
+    assert (level.stat, level.pvalue) == pytest.approx((0.97505319, 0.99399563), abs=1e-5)
+    assert (line.stat, line.pvalue) == pytest.approx((-1.8566374, 0.67682968), abs=1e-5)
+    level, line = (adf_and_kpss(y, trend=trend, lags=3)[1] for trend in ("c", "ct"))
+    assert (level.stat, line.stat) == pytest.approx((5.0169, 1.1828), abs=5e-5)
+    table = unit_roots([one_series("GDP", np.exp(y / 1000.0))])  # the same test of a price: 4 lags of 203
+    assert table["adf"].tolist() == pytest.approx([0.97505319], abs=1e-5)
+    assert table["adf_p"].tolist() == pytest.approx([0.99399563], abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_unit_roots_are_statsmodels(seed):
+    from statsmodels.tsa.stattools import adfuller, kpss
+
+    close = walk(seed, 800)[:, 0]
+    row = unit_roots([one_series("A", close)]).iloc[0]
+    theirs = adfuller(np.log(close), maxlag=6, autolag=None, regression="c", result_object=False)
+    assert (row["adf"], row["adf_p"]) == pytest.approx(theirs[:2], rel=1e-8)
+    with catch_warnings():
+        simplefilter("ignore")  # its p-values end at 0.01 and 0.1
+        theirs = kpss(np.log(close), nlags=20, regression="c", result_object=False)
+    assert row["kpss"] == pytest.approx(theirs[0], rel=1e-8)
+
+
 # ---- states
 
 
@@ -305,7 +336,7 @@ def test_ideas_are_strategies_of_the_library_with_parameters_they_take():
     told = trends(trending(symbols=3, bars=900, seed=1, sharpe=6).bars)
     made = 0
     for label, row in told.findings.iterrows():
-        if row["question"].startswith("change") or (row["question"], row["effect"] > 0) in (
+        if row["question"] == "change in mean" or (row["question"], row["effect"] > 0) in (
             ("trend", False),
             ("unit root", True),
         ):
@@ -340,6 +371,27 @@ def test_symbols_that_cannot_be_judged_are_left_out_with_a_reason():
         trends(panel(walk(1, 1)))
 
 
+def test_no_return_is_taken_over_a_gap_so_bars_far_apart_are_left_out():
+    close = walk(2, 300, 2)
+    close[::2, 0] = np.nan
+    told = trends(panel(close), min_coverage=0.3)
+    assert told.coverage.excluded["reason"].tolist() == ["0 returns between neighbouring bars, 20 needed"]
+    assert "S0: 0 returns" in told.summary
+    with pytest.raises(BadInput, match="looks at Bars, not DataFrame"):
+        trends(pd.DataFrame(close))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_infinities_and_symbols_twice_are_refused(value):
+    close = walk(2, 300, 2)
+    close[7, 1] = value
+    with pytest.raises(BadInput, match="infinite for 'S1'"):
+        trends(panel(close))
+    frame = pd.DataFrame(walk(2, 300, 2), columns=["A", "A"])
+    with pytest.raises(BadInput, match="'A' twice"):
+        trends(Bars.from_frames(close=frame.set_index(pd.bdate_range("2010-01-04", periods=300))))
+
+
 def test_short_histories_are_not_asked_what_they_cannot_answer():
     told = trends(panel(walk(2, 80)))
     asked = told.findings[told.findings["question"] == "trend"]
@@ -356,7 +408,7 @@ def test_a_symbol_that_ended_early_is_told():
     assert told.board.set_index("symbol").loc["S1", "ts"] == told.closes.index[249]
 
 
-@pytest.mark.parametrize("horizons", [(), (5,), (20, 20.5)])
+@pytest.mark.parametrize("horizons", [(), (5,), (20, 20.5), "20", None])
 def test_horizons_are_whole_bars_of_at_least_10(horizons):
     with pytest.raises(BadParameter, match="each at least 10"):
         trends(panel(walk(1)), horizons=horizons)

@@ -86,9 +86,25 @@ def path_figure(scan: Patterns, row: pd.Series) -> go.Figure:
     figure.add_vline(x=int(row["horizon"]), line={"color": LIGHT.line, "width": 1, "dash": "dot"})
     who = f"{len(symbols)} symbols" if row["symbol"] == ALL else symbols[0]
     figure.update_layout(
-        template=template(), title=f"{row['pattern']}, {who}, {int(row['n']):,} events", height=420,
-        legend={"x": 0, "y": 1.08},
+        template=template(), height=460, margin={"t": 90},
+        title={"text": f"{row['pattern']}, {who}<br><sup>{_said(row)}</sup>"},
     )  # fmt: skip
     figure.update_xaxes(title_text="bars since the open after the pattern")
     figure.update_yaxes(title_text="mean log return, %", zeroline=True)
     return figure
+
+
+def _said(row: pd.Series) -> str:
+    """The finding in words."""
+    bars = f"{int(row['horizon'])} bar{'s' * int(row['horizon'] > 1)}"
+    if not np.isfinite(row["p"]):
+        return f"{int(row['n']):,} events: too few to judge"
+    p = "p below 0.0001" if row["p"] < 1e-4 else f"p {row['p']:.2g}"
+    effect, low, high, first, second = (
+        f"{100.0 * row[name]:+.2f}" for name in ("effect", "low", "high", "first_half", "second_half")
+    )
+    return (
+        f"{effect} % in {bars} beyond any other bar ({low} to {high}); {p}, "
+        f"{'holds' if row['holds'] else 'does not hold'}; {int(row['n']):,} events; "
+        f"halves of history {first} and {second} %"
+    ).replace("-", "−")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -106,7 +107,7 @@ def patterns(
     bars: Bars,
     *,
     kinds: Sequence[str] = KINDS,
-    horizons: Sequence[int] = (1, 5, 20),
+    horizons: int | Sequence[int] = (1, 5, 20),
     end: When = None,
     level: float = LEVEL,
     correction: Correction = "bh",
@@ -125,7 +126,7 @@ def patterns(
     kinds : sequence
         Of "candlesticks" (TA-Lib's 61, bullish and bearish apart), "seasons" (hour, weekday, turn of month,
         month, holidays, by each symbol's calendar), "gaps", "breakouts", "volume" and "shapes".
-    horizons : sequence
+    horizons : int or sequence
         In bars, each from 1 to 250.
     end : date, optional
         What was known then: later bars change nothing.
@@ -147,10 +148,10 @@ def patterns(
     BadParameter, NoData
         Saying which parameter or how much of the data was there.
     """
-    asked = _checked(kinds, horizons, min_events)
+    asked, spans = _checked(kinds, min_events), _spans(horizons)
     used, coverage = covered(known_by(bars, end), min_bars=MIN_BARS, min_coverage=min_coverage)
     params: dict[str, Any] = {
-        "kinds": asked, "horizons": tuple(int(h) for h in horizons), "level": level,
+        "kinds": asked, "horizons": spans, "level": level,
         "correction": correction, "min_events": int(min_events), "seed": seed,
     }  # fmt: skip
     named = catalogue(used.freq, asked)
@@ -175,17 +176,22 @@ def patterns(
     )
 
 
-def _checked(kinds: Sequence[str], horizons: Sequence[int], min_events: int) -> tuple[str, ...]:
+def _spans(horizons: int | Sequence[int]) -> tuple[int, ...]:
+    given = list(horizons) if isinstance(horizons, Iterable) else [horizons]
+    if not given or any(not isinstance(h, Integral) or not 1 <= h <= 250 for h in given):
+        raise BadParameter("horizons", horizons, "one or more whole numbers of bars, from 1 to 250")
+    if len(set(given)) < len(given):
+        raise BadParameter("horizons", horizons, "each horizon once")
+    return tuple(int(h) for h in given)
+
+
+def _checked(kinds: Sequence[str], min_events: int) -> tuple[str, ...]:
     asked = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     for kind in asked:
         if kind not in KINDS:
             raise UnknownName("kind of pattern", str(kind), KINDS)
     if not asked:
         raise BadParameter("kinds", kinds, "one or more of " + ", ".join(KINDS))
-    if len(horizons) == 0 or any(int(h) != h or not 1 <= h <= 250 for h in horizons):
-        raise BadParameter("horizons", horizons, "one or more whole numbers of bars, from 1 to 250")
-    if len(set(horizons)) < len(horizons):
-        raise BadParameter("horizons", horizons, "each horizon once")
     if int(min_events) != min_events or min_events < 5:
         raise BadParameter("min_events", min_events, "a whole number of at least 5")
     return asked

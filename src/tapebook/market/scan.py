@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.data.when import When, last_moment
-from tapebook.errors import BadParameter, NoData, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -161,6 +161,13 @@ class Scan:
 
 def known_by(bars: Bars, end: When) -> Bars:
     """Return the bars known by `end`, a date (its whole day) or a moment; all of them for None."""
+    from tapebook.data.panel import Bars
+
+    if not isinstance(bars, Bars):
+        raise BadInput(
+            f"a scan looks at Bars, not {type(bars).__name__}: read them with desk.bars(…) or make them with "
+            "Bars.from_frames(close=…)"
+        )
     moment = last_moment(end, "end")
     if moment is None:
         return bars

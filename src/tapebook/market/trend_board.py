@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.market.trends import Trends
 
-SPARK_BARS, ROW, TOP, FOOT, WIDTH = 250, 30, 112, 34, 900
+SPARK_BARS, ROW, TOP, FOOT, WIDTH = 250, 30, 112, 34, 940
 """Bars in a small picture of prices; in px a row, the heading, the foot, and the least width to be read."""
 
 
@@ -81,7 +81,8 @@ def _trends(findings: pd.DataFrame) -> pd.DataFrame:
 def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figure:
     """Draw the board: strongest momentum over the middle horizon first, at most `rows` symbols.
 
-    Every colour stands beside an arrow, a sign or a word that says the same.
+    Every colour stands beside an arrow, a sign or a word that says the same. Prices are each symbol's last
+    250 closes, and the state that of its own last bar.
     """
     import plotly.graph_objects as go
 
@@ -94,17 +95,18 @@ def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figu
     figure = go.Figure()
     for n, row in enumerate(shown.to_dict("records")):
         _sparkline(figure, scan.closes[row["symbol"]], n, colours)
-    for x, anchor, heading, cell in _columns(spans, colours):
+    for x, anchor, heading, cell in _columns(spans, scan.end, colours):
         _text(figure, x, anchor, -0.85, f"<b>{heading}</b>", colours.muted)
         for n, row in enumerate(shown.to_dict("records")):
             text, colour = cell(row)
             _text(figure, x, anchor, n, text, colour)
     _rules(figure, len(shown), colours)
+    ended = " · grey: ended before" if (shown["ts"] < scan.end).any() else ""
     left = f" · {len(table) - len(shown):,} more not shown" if len(table) > len(shown) else ""
     figure.update_layout(
         template=template(dark=dark),
         title={
-            "text": f"Market board at {scan.end:%Y-%m-%d}{left}",
+            "text": f"Market board at {scan.end:%Y-%m-%d}{ended}{left}",
             "y": 1,
             "yref": "container",
             "pad": {"t": 18},
@@ -119,18 +121,24 @@ def board_figure(scan: Trends, *, rows: int = 60, dark: bool = False) -> go.Figu
     return figure
 
 
-def _columns(spans: list[int], p: Any) -> list[Any]:
+def _columns(spans: list[int], end: pd.Timestamp, p: Any) -> list[Any]:
     """(x, anchor, heading, row → (text, colour)) of each column of words."""
     middle = spans[len(spans) // 2]
-    named = [f"Return {h}" if n == 0 else f"{h} bars" for n, h in enumerate(spans[:3])]
-    moves = [(0.27 + 0.07 * n, "right", named[n], _momentum(h, p)) for n, h in enumerate(spans[:3])]
+    named = [f"{h} bars" for h in spans[:3]]
+    moves = [(0.25 + 0.07 * n, "right", named[n], _momentum(h, p)) for n, h in enumerate(spans[:3])]
     return [
-        (0.0, "left", "Symbol", lambda r: (f"<b>{_short(r['symbol'])}</b>", p.ink)),
+        (
+            0.0,
+            "left",
+            "Symbol",
+            lambda r: (f"<b>{_short(r['symbol'])}</b>", p.muted if r["ts"] < end else p.ink),
+        ),
         *moves,
-        (0.425, "left", "Trend", lambda r: _trend(r, p)),
-        (0.545, "left", f"Mean of {middle}", lambda r: _side(r, p)),
-        (0.67, "left", "Volatility", lambda r: _volatility(r, p)),
-        (0.785, "left", "Drawdown", lambda r: _drawdown(r, p)),
+        (0.405, "left", "Trend", lambda r: _trend(r, p)),
+        (0.53, "left", f"Mean of {middle}", lambda r: _side(r, p)),
+        (0.655, "left", "ADX", lambda r: _adx(r, p)),
+        (0.71, "left", "Volatility", lambda r: _volatility(r, p)),
+        (0.82, "left", "Drawdown", lambda r: _drawdown(r, p)),
     ]
 
 
@@ -158,6 +166,13 @@ def _side(row: dict[str, Any], p: Any) -> tuple[str, str]:
     return ("↑ above" if row["above"] else "↓ below") + since, p.gain if row["above"] else p.loss
 
 
+def _adx(row: dict[str, Any], p: Any) -> tuple[str, str]:
+    if not np.isfinite(row["adx"]):
+        return "–", p.muted
+    mark, colour = {"up": ("▲", p.gain), "down": ("▼", p.loss)}.get(row["adx_says"], ("·", p.muted))
+    return f"{mark} {row['adx']:.0f}", colour
+
+
 def _volatility(row: dict[str, Any], p: Any) -> tuple[str, str]:
     mark = {"calm": "○", "usual": "◐", "high": "●"}.get(row["regime"], "")
     size = f"{row['volatility']:.0%}" if np.isfinite(row["volatility"]) else "–"
@@ -167,14 +182,14 @@ def _volatility(row: dict[str, Any], p: Any) -> tuple[str, str]:
 def _drawdown(row: dict[str, Any], p: Any) -> tuple[str, str]:
     if row["depth"] == 0.0:
         return "at its peak", p.gain
-    deep = " near lowest" if row["near"] >= 0.9 else ""
-    return f"−{-row['depth']:.0%}{deep}, {row['since_peak']:,} bars", p.loss if row["near"] >= 0.5 else p.ink
+    since = "near its lowest" if row["near"] >= 0.9 else f"{row['since_peak']:,} bars"
+    return f"−{-row['depth']:.0%}, {since}", p.loss if row["near"] >= 0.5 else p.ink
 
 
 def _sparkline(figure: go.Figure, close: pd.Series, n: int, p: Any) -> None:
     values = close.dropna().iloc[-SPARK_BARS:].to_numpy(dtype=float)
     low, high = values.min(), values.max()
-    x = 0.09 + 0.1 * np.linspace(0.0, 1.0, len(values))
+    x = 0.09 + 0.095 * np.linspace(0.0, 1.0, len(values))
     y = n + 0.36 - 0.72 * (values - low) / ((high - low) or 1.0)
     colour = p.gain if values[-1] >= values[0] else p.loss
     line = {"color": colour, "width": 1.4}
@@ -192,7 +207,7 @@ def _text(figure: go.Figure, x: float, anchor: str, y: float, text: str, colour:
         xanchor=anchor,
         yanchor="middle",
         showarrow=False,
-        font={"color": colour, "size": 13},
+        font={"color": colour, "size": 12},
     )
 
 
@@ -200,7 +215,7 @@ def _rules(figure: go.Figure, rows: int, p: Any) -> None:
     for n in range(rows):
         line = {"color": p.line, "width": 1}
         figure.add_shape(type="line", x0=0, x1=1, y0=n - 0.5, y1=n - 0.5, line=line, layer="below")
-    _text(figure, 0.09, "left", -0.85, f"<b>Last {SPARK_BARS} bars</b>", p.muted)
+    _text(figure, 0.09, "left", -0.85, "<b>Price</b>", p.muted)
 
 
 def _short(name: str) -> str:

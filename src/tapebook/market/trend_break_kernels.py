@@ -36,7 +36,7 @@ def _gain(kind, n1, n2, s1, s2, whole):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _split(kind, total, a, t, lo, hi, step):
+def split(kind, total, a, t, lo, hi, step):
     """Best first bar of the second part among lo, lo + step … below hi, and its gain."""
     n, whole = t + 1 - a, 0.0
     if kind == 0:
@@ -76,8 +76,8 @@ def _scored(kind, y, total, squares, a, t, enough):
     lo, hi = a + BEFORE, t + 2 - AFTER
     if lo >= hi:
         return -1.0, lo
-    gain, at = _split(kind, total, a, t, lo, hi, COARSE)
-    gain, at = _split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
+    gain, at = split(kind, total, a, t, lo, hi, COARSE)
+    gain, at = split(kind, total, a, t, max(lo, at - COARSE), min(hi, at + COARSE + 1), 1)
     n = t + 1 - a
     rest = 1.0
     if kind == 1:
@@ -114,7 +114,7 @@ def changes(kind, y, limit):
             if other > score:
                 a, score, at = t + 1 - SHORT, other, place
         if score > enough:  # the latest bars may be the new level too, once there is one
-            at = _split(kind, total, a, t, a + BEFORE, t + 1 - LEAST, 1)[1]
+            at = split(kind, total, a, t, a + BEFORE, t + 1 - LEAST, 1)[1]
         if score > strongest[3]:
             strongest[0], strongest[1], strongest[2], strongest[3] = a, at, t, score
         if score > limit:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from os import cpu_count
 
 import numpy as np
 import pandas as pd
 
-from tapebook.market.trend_series import Series
+from tapebook.market.trend_series import Series, one_series
 
 DECAY, CLIP = 0.98, 4.0
 TINY = 1e-12
@@ -28,6 +29,7 @@ class Kind:
 
     name: str
     code: int
+    unit: str
     at: float
     scale: float
 
@@ -40,10 +42,12 @@ class Kind:
         return float(self.at - self.scale * np.log(-np.log1p(-rate)))
 
 
-VOLATILITY = Kind("volatility", 0, 6.0, 8.5)
-MEAN = Kind("mean", 1, 19.6, 2.1)
+VOLATILITY = Kind("volatility", 0, "% a year", 6.0, 8.5)
+MEAN = Kind("mean", 1, "log % a bar", 19.6, 2.1)
 KINDS = (MEAN, VOLATILITY)
 
+LEAST = 20
+"""Bars that a level in hindsight lasts at least."""
 COLUMNS = ("symbol", "of", "ts", "known", "delay", "before", "after", "unit", "score")
 
 
@@ -96,20 +100,58 @@ def observed(series: Series, kind: Kind) -> np.ndarray:
 
 
 def segments(series: Series, kind: Kind, level: float) -> list[int]:
-    """First returns of the levels after the first, as seen from the end: PELT through ruptures.
+    """First returns of the levels after the first, as seen from the end.
 
-    Killick, Fearnhead & Eckley (2012), JASA 107: squared error of `observed` (its logarithm for
-    volatility), penalty: the limit of `found` for one symbol times the variance about 120-bar medians.
+    PELT of `observed` (its logarithm for volatility); penalty: the limit of `found` for one symbol times
+    the variance about 120-bar medians. Each is then placed where the likelihood of the two levels beside it
+    is largest.
+    """
+    from tapebook.market.trend_break_kernels import split
+
+    seen = observed(series, kind)
+    y = np.log(seen) if kind is VOLATILITY else seen
+    spread = float(np.var(y - pd.Series(y).rolling(120, center=True, min_periods=1).median().to_numpy()))
+    edges = [0, *([] if spread == 0.0 else shifts(y, kind.limit(level) * spread)), len(y)]
+    total = np.concatenate([[0.0], np.cumsum(seen)])
+    for n in range(1, len(edges) - 1):
+        a, b = edges[n - 1], edges[n + 1]
+        edges[n] = int(split(kind.code, total, a, b - 1, a + LEAST, b - LEAST + 1, 1)[1])
+    return edges[1:-1]
+
+
+def shifts(y: np.ndarray, penalty: float, *, least: int = LEAST) -> list[int]:
+    """Where the mean of `y` (m,) shifts: first places of the levels after the first, each `least` long.
+
+    Killick, Fearnhead & Eckley (2012), JASA 107, squared error, by ruptures: a shift has to lower the sum
+    of squares by more than `penalty`.
     """
     import ruptures
 
-    y = observed(series, kind)
-    y = np.log(y) if kind is VOLATILITY else y
-    spread = float(np.var(y - pd.Series(y).rolling(120, center=True, min_periods=1).median().to_numpy()))
-    if len(y) < 80 or spread == 0.0:
+    if len(y) < 2 * least:
         return []
-    search = ruptures.KernelCPD(kernel="linear", min_size=20).fit(y[:, None])
-    return [int(at) for at in search.predict(pen=kind.limit(level) * spread)[:-1]]
+    search = ruptures.KernelCPD(kernel="linear", min_size=least).fit(np.asarray(y, dtype=float)[:, None])
+    return [int(at) for at in search.predict(pen=penalty)[:-1]]
+
+
+def in_hindsight(closes: pd.DataFrame, periods: float, level: float) -> pd.DataFrame:
+    """Change points of every symbol by `segments`, one row each; levels between two changes."""
+    rows = []
+    for series in (one_series(str(name), closes[name].to_numpy(dtype=float)) for name in closes):
+        for kind in KINDS:
+            places = segments(series, kind, level)
+            edges = [0, *places, len(series.moved)]
+            levels = [_level(series.moved[a:b], kind, periods) for a, b in pairwise(edges)]
+            for at, (before, after) in zip(places, pairwise(levels), strict=True):
+                when = closes.index[series.moved_rows[at]]
+                rows.append((series.symbol, kind.name, when, before, after, kind.unit))
+    table = pd.DataFrame(rows, columns=["symbol", "of", "ts", "before", "after", "unit"])
+    return table.astype({"ts": closes.index.dtype})
+
+
+def largest(series: Series, kind: Kind) -> int | None:
+    """First return of the new level of the largest change that is seen anywhere, if one is."""
+    _, best = _searched(series, kind, np.inf)
+    return None if best is None else int(best[1])
 
 
 def _searched(series: Series, kind: Kind, limit: float) -> tuple[np.ndarray, np.ndarray | None]:
@@ -125,8 +167,7 @@ def _break(
     start, at, known = (int(x) for x in row[:3])
     before, after = (_level(series.moved[part], kind, periods) for part in _parts(start, at, known))
     when, told = index[series.moved_rows[at]], index[series.moved_rows[known]]
-    unit = "% a year" if kind is VOLATILITY else "log % a bar"
-    return series.symbol, kind.name, when, told, known - at, before, after, unit, float(row[3])
+    return series.symbol, kind.name, when, told, known - at, before, after, kind.unit, float(row[3])
 
 
 def _finding(series: Series, kind: Kind, best: np.ndarray, rows: np.ndarray) -> dict[str, object]:

@@ -83,6 +83,8 @@ def _ratios(scan: Trends, row: pd.Series) -> go.Figure:
         "type": "data",
         "array": own["high"] - own["effect"],
         "arrayminus": own["effect"] - own["low"],
+        "color": p.muted,
+        "thickness": 1.5,
     }
     marker = {"size": 9, "color": [p.gain if h == row["horizon"] else p.muted for h in own["horizon"]]}
     figure.add_scatter(
@@ -97,6 +99,7 @@ def _ratios(scan: Trends, row: pd.Series) -> go.Figure:
 def _spectrum(scan: Trends, row: pd.Series) -> go.Figure:
     """The lowest frequencies' power and the slope that the exponent says."""
     from tapebook.market.trend_hurst import ordinates
+    from tapebook.theme import price_axis
 
     p = _palette()
     bars, power = ordinates(_series(scan, str(row["symbol"])))
@@ -108,8 +111,8 @@ def _spectrum(scan: Trends, row: pd.Series) -> go.Figure:
     scale = float(np.mean(power / shape))
     line = {"color": p.gain, "width": 3}
     figure.add_scatter(x=bars, y=scale * shape, mode="lines", line=line, name=f"H = {row['statistic']:.2f}")
-    figure.update_xaxes(type="log")
-    figure.update_yaxes(type="log")
+    figure.update_xaxes(price_axis(float(bars.min()), float(bars.max())))
+    figure.update_yaxes(type="log", dtick=1)
     return figure
 
 
@@ -118,19 +121,18 @@ def _level(scan: Trends, row: pd.Series) -> go.Figure:
     close, p = scan.closes[row["symbol"]].dropna(), _palette()
     figure = _prices(close)
     middle = float(np.exp(np.log(close.to_numpy(dtype=float)).mean()))
-    figure.add_hline(y=middle, line={"color": p.gain, "dash": "dash", "width": 2})
-    figure.add_annotation(
-        x=0, xref="paper", y=np.log10(middle), text="mean level", xanchor="left", yanchor="bottom",
-        font={"color": p.gain},
-    )  # fmt: skip
+    line = {"color": p.gain, "dash": "dash", "width": 2}
+    figure.add_scatter(
+        x=close.index[[0, -1]], y=[middle, middle], mode="lines", line=line, name=f"mean level {middle:,.4g}"
+    )
     return figure
 
 
 def _levels(scan: Trends, row: pd.Series) -> go.Figure:
     """The level of returns or of their volatility, bar by bar, and the changes as told and in hindsight."""
-    from tapebook.market.trend_breaks import KINDS, segments
+    from tapebook.market.trend_breaks import KINDS, largest, segments
 
-    p, symbol = _palette(), str(row["symbol"])
+    p, symbol, when = _palette(), str(row["symbol"]), scan.closes.index
     kind = next(k for k in KINDS if row["question"] == f"change in {k.name}")
     series = _series(scan, symbol)
     if kind.name == "volatility":
@@ -138,20 +140,27 @@ def _levels(scan: Trends, row: pd.Series) -> go.Figure:
         y = 100.0 * scan.volatility[symbol].dropna()
     else:
         figure = _empty("date", "sum of log returns, %")
-        y = 100.0 * pd.Series(np.cumsum(series.moved), scan.closes.index[series.moved_rows])
-    figure.add_scatter(x=y.index, y=y, mode="lines", line={"color": p.ink, "width": 1.2}, name=kind.name)
+        y = 100.0 * pd.Series(np.cumsum(series.moved), when[series.moved_rows])
+    name = "volatility" if kind.name == "volatility" else "sum of returns"
+    figure.add_scatter(x=y.index, y=y, mode="lines", line={"color": p.ink, "width": 1.2}, name=name)
     own = scan.breaks[(scan.breaks["symbol"] == symbol) & (scan.breaks["of"] == kind.name)]
     for at, told in zip(own["ts"], own["known"], strict=True):
         figure.add_vrect(x0=at, x1=told, fillcolor=p.warn, opacity=0.25, line_width=0, layer="below")
-        figure.add_vline(x=at, line={"color": p.loss, "width": 2})
-    for at in segments(series, kind, float(scan.params["level"])):
-        when = scan.closes.index[series.moved_rows[at]]
-        figure.add_vline(x=when, line={"color": p.gain, "width": 1.5, "dash": "dot"})
-    for name, colour, dash in (("change as first told, shaded until known", p.loss, "solid"),
-                               ("change in hindsight", p.gain, "dot")):  # fmt: skip
-        line = {"color": colour, "dash": dash}
-        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=name)
+    _marked(figure, list(own["ts"]), "change as first told, shaded until known", p.loss, "solid")
+    if not len(own) and (at := largest(series, kind)) is not None:
+        _marked(figure, [when[series.moved_rows[at]]], "largest change, within chance", p.muted, "dash")
+    late = segments(series, kind, float(scan.params["level"]))
+    _marked(figure, [when[series.moved_rows[at]] for at in late], "change in hindsight", p.gain, "dot")
     return figure
+
+
+def _marked(figure: go.Figure, at: list[pd.Timestamp], name: str, colour: str, dash: str) -> None:
+    """Vertical lines with one entry in the legend, if there are any."""
+    line = {"color": colour, "width": 2, "dash": dash}
+    for when in at:
+        figure.add_vline(x=when, line=line)
+    if at:
+        figure.add_scatter(x=[None], y=[None], mode="lines", line=line, name=name)
 
 
 def _series(scan: Trends, symbol: str) -> Any:

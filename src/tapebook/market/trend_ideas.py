@@ -12,8 +12,8 @@ def idea_of(row: pd.Series) -> Idea:
     """Return the strategy that would gain if the finding went on.
 
     Time-series momentum over the window of a rising trend, a crossing of means for returns that go on,
-    the return to a mean for those that come back. The strategies are long or flat, so a falling trend has
-    none; a change point says what was, not what will be.
+    the return to a mean for those that come back, a target of volatility where that changes. The strategies
+    are long or flat, so a falling trend has none; nor has a mean that changed: it says what was.
     """
     question, symbols, up = str(row["question"]), (str(row["symbol"]),), float(row["effect"]) > 0.0
     if question == "trend" and up:
@@ -24,6 +24,8 @@ def idea_of(row: pd.Series) -> Idea:
     if question in ("variance ratio", "Hurst", "unit root") and not up:
         window = {"variance ratio": max(5, 2 * int(row["horizon"])), "Hurst": 50}.get(question, 60)
         return Idea("bollinger_reversion", {"window": window, "width": 2.0}, symbols)
+    if question == "change in volatility":
+        return Idea("volatility_target", {"window": 20}, symbols)
     why = {
         "trend": "a falling trend: the library's momentum is long or flat",
         "unit root": "a price that moves away from its level",
@@ -31,6 +33,6 @@ def idea_of(row: pd.Series) -> Idea:
     raise BadParameter(
         "finding",
         f"{question} of {symbols[0]}",
-        "one that a strategy of the library trades (a rising trend, a variance ratio, Hurst or a unit root), "
-        f"not {why}",
+        "one that a strategy of the library trades (a rising trend, a variance ratio, Hurst, a unit root, a "
+        f"change in volatility), not {why}",
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
 from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pandas as pd
 
 from tapebook.market.trend_series import Series
+
+if TYPE_CHECKING:
+    from arch.unitroot import ADF, KPSS
 
 LEAST = 100
 """Bars that the tests need."""
@@ -51,14 +55,25 @@ def unit_root_findings(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def adf_and_kpss(
+    y: np.ndarray, *, trend: Literal["c", "ct"] = "c", lags: int | None = None
+) -> tuple[ADF, KPSS]:
+    """Return arch's two tests of `y` (n,) about a level ("c") or a line ("ct"); each has `stat`, `pvalue`.
+
+    `lags` of both; by default 4 (n/100)^¼ for the first and 12 (n/100)^¼ for the second.
+    """
+    from arch.unitroot import ADF, KPSS
+
+    few, many = (int(k * (len(y) / 100.0) ** 0.25) if lags is None else lags for k in (4.0, 12.0))
+    return ADF(y, lags=few, trend=trend), KPSS(y, lags=many, trend=trend)
+
+
 def _row(series: Series) -> tuple[object, ...] | None:
     """None where the price moves too evenly for the regression to have one answer."""
-    from arch.unitroot import ADF, KPSS
     from statsmodels.tools.sm_exceptions import SingularMatrixWarning
 
-    y, n = series.log, len(series.close)
-    adf = ADF(y, lags=int(4.0 * (n / 100.0) ** 0.25), trend="c")
-    kpss = KPSS(y, lags=int(12.0 * (n / 100.0) ** 0.25), trend="c")
+    n = len(series.close)
+    adf, kpss = adf_and_kpss(series.log)
     with catch_warnings():
         simplefilter("error", SingularMatrixWarning)
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from numbers import Integral
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import pandas as pd
 
 from tapebook.data.when import When
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
     from tapebook.market.trend_series import Series
 
 ORDER = ("question", "symbol", "horizon", *COLUMNS, "statistic")
-LEAST = 30
+LEAST, RETURNS = 30, 20
+"""Bars, and returns between two neighbouring bars, that a symbol needs."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,6 +52,8 @@ class Trends(Scan):
         Annualised volatility of 20 bars, and the share of its own past at or below it; row t knows t.
     closes : frame (T, N)
         What was looked at.
+    periods_per_year : float
+        Bars in a year, by which volatility is annualised.
     """
 
     kind: ClassVar[str] = "trends"
@@ -60,6 +66,18 @@ class Trends(Scan):
     volatility: pd.DataFrame
     volatility_share: pd.DataFrame
     closes: pd.DataFrame
+    periods_per_year: float
+
+    @cached_property
+    def hindsight(self) -> pd.DataFrame:
+        """Change points as all bars place them, by PELT of ruptures: symbol, of, ts, before, after, unit.
+
+        Every level lasts until the next change. Later bars may move or remove a row, so nothing is judged by
+        it; `breaks` says what could be known when.
+        """
+        from tapebook.market.trend_breaks import in_hindsight
+
+        return in_hindsight(self.closes, self.periods_per_year, float(self.params["level"]))
 
     def figure(self, finding: int = 0) -> go.Figure:
         """Draw one finding, by its label in the index of `findings`."""
@@ -83,7 +101,7 @@ class Trends(Scan):
 def trends(
     bars: Bars,
     *,
-    horizons: Sequence[int] = (20, 60, 250),
+    horizons: int | Sequence[int] = (20, 60, 250),
     end: When = None,
     level: float = LEVEL,
     correction: Correction = "bh",
@@ -97,15 +115,16 @@ def trends(
     bars : Bars
         Shape (T, N). Everything is measured at each symbol's own last bar; returns are taken only between
         two consecutive rows that both have a close.
-    horizons : sequence of int
+    horizons : int or sequence of int
         Bars over which trends, moving averages and momentum are looked for, each at least 10.
     end : date or moment, optional
         As was known then: bars known later are not seen.
     level, correction
         Share of false findings allowed among all questions asked, and how p-values are corrected.
     min_coverage : float
-        Share of the bars asked for below which NoData is raised. A symbol needs 30 bars; a question that
-        needs more than it has is not asked of it, which `warnings` tells.
+        Share of the bars asked for below which NoData is raised. A symbol needs 30 bars, and 20 returns
+        between neighbouring rows; a question that needs more than it has is not asked of it, which
+        `warnings` tells.
     seed : int
         Of the simulated null distributions.
 
@@ -117,7 +136,7 @@ def trends(
         If no symbol can be judged, or too few bars are left.
     """
     spans = _spans(horizons)
-    used, coverage = covered(known_by(bars, end), min_bars=LEAST, min_coverage=min_coverage)
+    used, coverage = covered(known_by(bars, end), _apart, min_bars=LEAST, min_coverage=min_coverage)
     return _told(used, coverage, spans, level, correction, min_coverage, seed)
 
 
@@ -161,6 +180,7 @@ def _told(
         volatility=volatility,
         volatility_share=share,
         closes=used.close,
+        periods_per_year=year,
     )
 
 
@@ -198,8 +218,15 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
-def _spans(horizons: Sequence[int]) -> tuple[int, ...]:
-    spans = tuple(int(h) for h in horizons)
-    if not spans or any(h < 10 or h != given for h, given in zip(spans, horizons, strict=True)):
-        raise BadParameter("horizons", tuple(horizons), "whole numbers of bars, each at least 10")
-    return tuple(sorted(set(spans)))
+def _apart(_: str, close: np.ndarray) -> str | None:
+    """Why a symbol whose bars are seldom neighbours cannot be judged: no return is taken over a gap."""
+    known = np.isfinite(close)
+    returns = int((known[1:] & known[:-1]).sum())
+    return None if returns >= RETURNS else f"{returns} returns between neighbouring bars, {RETURNS} needed"
+
+
+def _spans(horizons: int | Sequence[int]) -> tuple[int, ...]:
+    given = list(horizons) if isinstance(horizons, Iterable) else [horizons]
+    if not given or any(not isinstance(h, Integral) or h < 10 for h in given):
+        raise BadParameter("horizons", horizons, "whole numbers of bars, each at least 10")
+    return tuple(sorted({int(h) for h in given}))
