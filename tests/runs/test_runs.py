@@ -55,6 +55,7 @@ def test_a_run_keeps_all_that_came_of_it(toy):
         "notebook.ipynb",
         "report.html",
         "metrics.json",
+        "summary.json",
         "manifest.json",
         "tables",
         "figures",

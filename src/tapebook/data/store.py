@@ -215,10 +215,14 @@ def connect(embedded: bool) -> DuckDBPyConnection:
     """Open an in-memory DuckDB that can read and write DuckLake."""
     import duckdb
 
-    connection = duckdb.connect()
+    extensions = ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner")
+    known = all(name in verified and verified[name] == _stamp(verified[name][0]) for name in extensions)
+    connection = duckdb.connect(config={"allow_unsigned_extensions": known})
     connection.execute(_SETTINGS)
-    for extension in ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner"):
+    for extension in extensions:
         _load(connection, extension)
+        if not known:
+            _note(connection, extension)
     connection.execute(_LAKE_SETTINGS)  # only once ducklake is loaded: a new machine does not have it yet
     return connection
 
@@ -239,6 +243,28 @@ def _load(connection: DuckDBPyConnection, extension: str) -> None:
     except (ImportError, duckdb.Error):
         connection.install_extension(extension)
     connection.load_extension(extension)
+
+
+verified: dict[str, tuple[object, ...]] = {}
+"""Extensions whose signature DuckDB has checked in this process or the one that it was forked from, with
+their file as it was then. Reading 70 MB again for each connection is most of what opening a lake costs;
+a file that was touched since is checked again."""
+
+
+def _note(connection: DuckDBPyConnection, extension: str) -> None:
+    query = "SELECT install_path FROM duckdb_extensions() WHERE extension_name = ?"
+    row = connection.execute(query, [extension]).fetchone()
+    if row and Path(row[0]).is_file():
+        verified[extension] = _stamp(row[0])
+
+
+def _stamp(file: object) -> tuple[object, ...]:
+    """Identify a file as it is now."""
+    try:
+        about = Path(str(file)).stat()
+    except OSError:
+        return ()
+    return (file, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 def _tables(connection: DuckDBPyConnection) -> set[str]:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 from tapebook import redact
 from tapebook.progress import Report
 from tapebook.runs.kernel import Kernel
+from tapebook.runs.light import light
+from tapebook.runs.save import Saver
 
 if TYPE_CHECKING:
     from tapebook.runs.watch import Watch
 
-_MARK = "papermill-error-cell-tag"
 _NO_MEMORY = {"MemoryError", "ArrayMemoryError", "_ArrayMemoryError", "OutOfMemoryException"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -80,7 +81,7 @@ def execute(
             outcome, name, message = watch.why
             ended = Ended(outcome, job.error(name, message))
         else:
-            ended = _ended_early(error, target, job, timeout)
+            ended = _ended_early(error, job, timeout)
     return replace(ended, kernel=kernel.started)
 
 
@@ -103,12 +104,11 @@ class _Job:
         return {"cell": self.cell, "name": name, "message": message, "traceback": traceback}
 
 
-def _ended_early(error: Exception, target: Path, job: _Job, timeout: float | None) -> Ended:
+def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     if isinstance(error, PapermillExecutionError):
-        _unmark(target)
         trace = _ANSI.sub("", "\n".join(error.traceback))
         outcome = "out_of_memory" if error.ename in _NO_MEMORY else "failed"
         return Ended(outcome, job.error(error.ename, str(error.evalue), trace))
@@ -124,20 +124,22 @@ def _ended_early(error: Exception, target: Path, job: _Job, timeout: float | Non
 
 
 def _papermill(source: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, job: _Job) -> None:
-    import papermill
-    from papermill.engines import NBClientEngine, papermill_engines
+    with light():
+        import papermill
+        from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, *_: Any, **__: Any) -> None:
+            nb_man.save = Saver(nb_man.nb, target)
             _drive(nb_man, kernel, job)
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it cannot read `int | None`; we have
     name = f"tapebook-{id(job)}"
     papermill_engines.register(name, Engine)
     try:
-        papermill.execute_notebook(
-            str(source), str(target), parameters, engine_name=name, kernel_name="python3", progress_bar=False
+        papermill.execute_notebook(  # no path: `Saver` writes
+            str(source), None, parameters, engine_name=name, kernel_name="python3", progress_bar=False
         )
     finally:
         papermill_engines._engines.pop(name, None)
@@ -184,15 +186,6 @@ def _drive(nb_man: Any, kernel: Kernel, job: _Job) -> None:
 def _prelude(seed: int) -> str:
     """Seed the generators that cells share; `np.random.default_rng` takes `Recorder.seed`."""
     return f"import random, numpy\nrandom.seed({seed})\nnumpy.random.seed({seed} % 2**32)\ndel random, numpy"
-
-
-def _unmark(notebook: Path) -> None:
-    """Take out the cells that papermill puts in to point at an error: the page and manifest do."""
-    from tapebook.runs.files import read_json, write_json
-
-    read = read_json(notebook)
-    read["cells"] = [c for c in read["cells"] if _MARK not in c.get("metadata", {}).get("tags", ())]
-    write_json(notebook, read)
 
 
 @contextmanager

@@ -25,14 +25,18 @@ def write_json(file: Path, said: dict[str, Any]) -> None:
     write_text(file, json.dumps(plain(said), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_text(file: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never a part, and no credential."""
+def write_text(file: Path, text: str, *, lasting: bool = True) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part; credentials as ***.
+
+    `lasting`: it is on the disk afterwards, even if the machine loses its power.
+    """
     part = file.with_name(f".{file.name}.{token_hex(4)}.part")
     try:
         with part.open("w", encoding="utf-8") as out:
             out.write(scrub(text))
-            out.flush()
-            os.fsync(out.fileno())
+            if lasting:
+                out.flush()
+                os.fsync(out.fileno())
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import distributions
@@ -47,8 +49,21 @@ def _hash(files: tuple[tuple[str, int, int], ...]) -> str:
 
 def packages() -> dict[str, str]:
     """Name and version of every installed distribution."""
-    found = {d.name: d.version for d in distributions() if d.name}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    folders = tuple((path, Path(path).stat().st_mtime_ns) for path in sys.path if Path(path).is_dir())
+    return dict(_packages(folders))
+
+
+@lru_cache(maxsize=2)
+def _packages(folders: tuple[tuple[str, int], ...]) -> tuple[tuple[str, str], ...]:
+    """Read them again only when something was installed into one of the folders of sys.path."""
+    found = {}
+    for path, _ in folders[::-1]:  # the first folder has the last word, as for an import
+        for distribution in distributions(path=[path]):
+            head = (distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or "")[:4000]
+            said = dict(re.findall(r"^(Name|Version): *(.+?)\r?$", head, re.M)[:2])
+            if len(said) == 2:
+                found[said["Name"]] = said["Version"]
+    return tuple(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def git(folder: Path) -> dict[str, Any] | None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import gc
+import json
+import os
 import runpy
 import sys
 import traceback
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
+
+from tapebook.data import store
+from tapebook.runs.light import light
 
 
 def prepare(warm_up: Path) -> None:
     """Import a kernel's parts and run the warm-up script; what fails there is said, and left cold."""
-    with warnings.catch_warnings(), _without_validators():
+    with warnings.catch_warnings(), light():
         warnings.simplefilter("ignore")
         import ipykernel.ipkernel
         import ipykernel.kernelapp
@@ -22,22 +26,27 @@ def prepare(warm_up: Path) -> None:
         import IPython.core.completer  # noqa: F401
 
         try:
+            _check_extensions()
             runpy.run_path(str(warm_up))
         except Exception:
             traceback.print_exc()
+        if "plotly.io" in sys.modules:  # a fork asks for them: a second of imports
+            _ = sys.modules["plotly.io"].renderers
     gc.collect()
     gc.freeze()  # a child that collects garbage would copy every page that it looks at
 
 
-@contextmanager
-def _without_validators() -> Iterator[None]:
-    """Let jsonschema (of nbformat) go without a grammar that takes it a second to build at its import."""
-    name = "rfc3987_syntax"
-    hidden = name not in sys.modules
-    if hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hidden:
-            del sys.modules[name]
+def _check_extensions() -> None:
+    """Let a child check the signatures of the lake's extensions: it may open DuckDB, this process may not."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            store.connect(embedded=True).close()
+            os.write(writing, json.dumps(store.verified).encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as said:  # noqa: PTH123
+        found = said.read()
+    os.waitpid(child, 0)
+    store.verified.update({name: tuple(stamp) for name, stamp in json.loads(found or b"{}").items()})
