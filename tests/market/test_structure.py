@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tapebook.data.synthetic import factor_market
 from tapebook.errors import BadInput, BadParameter, NoData
+from tapebook.market.correlation_returns import log_returns
 from tapebook.market.structure import structure
 from tapebook.market.structure_choice import most_shared
 from tapebook.market.structure_eigen import edges, largest_of_noise, marchenko_pastur, tracy_widom
@@ -150,6 +152,16 @@ def test_planted_groups_are_the_clusters():
     assert told.eigenvalues["share"].sum() == pytest.approx(1.0)
     assert (told.clusters["inside"] > told.clusters["outside"] + 0.4).all()
     assert "3 of 15 eigenvalues stand out" in told.summary
+
+
+@pytest.mark.parametrize("factors", [1, 3])
+def test_as_many_stand_out_as_there_are_factors(factors):
+    """Loadings differ, so each symbol has noise of its own size; what is taken out takes noise with it."""
+    right = 0
+    for seed in range(15):
+        bars = factor_market(symbols=20, factors=factors, bars=800, seed=seed).bars
+        right += structure(log_returns(bars), seed=seed).standing_out == factors
+    assert right >= 13
 
 
 @pytest.mark.parametrize("kind", ["normal", "tails", "storm", "memory", "unequal"])

@@ -38,7 +38,8 @@ def break_figure(told: CorrelationBreaks, finding: int | None, window: int) -> g
     )  # fmt: skip
     if len(held):
         x, y = _steps(held, returns.index)
-        figure.add_scatter(x=x, y=y, name="between breaks", line={"color": LIGHT.series[1], "width": 3})
+        step = {"color": LIGHT.series[1], "width": 3}
+        figure.add_scatter(x=x, y=y, name="between breaks", mode="lines", line=step)
     for row in held.itertuples():
         figure.add_vline(x=row.at, line={"color": LIGHT.ink, "width": 1.5, "dash": "dash"})
         figure.add_vline(x=row.known, line={"color": LIGHT.muted, "width": 1, "dash": "dot"})

@@ -76,7 +76,9 @@ def noise(Z: np.ndarray, R: np.ndarray, level: float, seed: int) -> Noise:
         limit[place] = unit * values[place:].mean()
         if values[place] <= limit[place]:
             break
-        limit[place] = max(limit[place], _drawn(left, rng, level))
+        # what was taken out took a share of each column's noise with it
+        share = np.maximum(1.0 - (vectors[:, :place] ** 2).sum(axis=1), 1e-3)
+        limit[place] = max(limit[place], _drawn(left / np.sqrt(share), rng, level))
         if values[place] <= limit[place]:
             break
         left = left - np.outer(left @ vectors[:, place], vectors[:, place])
