@@ -53,6 +53,14 @@ class Job:
         with suppress(ProcessLookupError):
             self.process.terminate()
 
+    def ended(self) -> bool:
+        """Whether its process has ended."""
+        if self.process.poll() is None:
+            return False
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return True
+
     def kill(self) -> None:
         """End it at once; its kernel sees that and ends too."""
         self.process.kill()
@@ -162,6 +170,7 @@ def _process(config: Config, said: dict[str, Any], environment: Mapping[str, str
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "tapebook.runs.occasion"],
         stdin=subprocess.PIPE,
+        bufsize=0,  # nothing is left to be written when it has gone
         stdout=subprocess.DEVNULL,
         env=os.environ | dict(environment) | config.environment(),
         start_new_session=True,  # Ctrl-C in a terminal is for the worker, which ends its runs one by one
@@ -169,7 +178,6 @@ def _process(config: Config, said: dict[str, Any], environment: Mapping[str, str
     assert process.stdin is not None
     with suppress(BrokenPipeError):
         process.stdin.write(json.dumps(said).encode() + b"\n")
-        process.stdin.flush()
     return process
 
 

@@ -133,7 +133,7 @@ class Worker:
         """Look once; say whether more may be due at this moment."""
         if self._only is None:
             self._due.mark(now)
-        for ended in [job for job in self._jobs if job.process.poll() is not None]:
+        for ended in [job for job in self._jobs if job.ended()]:
             self._jobs.remove(ended)
             self._finished(ended)
         busy = False
@@ -182,12 +182,13 @@ class Worker:
             job.stop()
         until = time.monotonic() + GRACE_SECONDS
         while self._jobs and time.monotonic() < until:
-            for job in [job for job in self._jobs if job.process.poll() is not None]:
+            for job in [job for job in self._jobs if job.ended()]:
                 self._jobs.remove(job)
                 self._guarded(partial(self._finished, job), None)
             time.sleep(0.05)
         for job in self._jobs:
             job.kill()
+            job.ended()
             self._guarded(partial(self._finished, job), None)
         self._jobs.clear()
 
