@@ -207,12 +207,14 @@ def test_each_kind_of_scan_is_a_command_whose_settings_are_options(cli, kind):
     assert "--min-coverage" in cli("scan", kind, "--help").stdout
 
 
-def test_a_move_is_explained_on_the_command_line(cli):
+def test_a_move_is_explained_on_the_command_line(cli, sample_home):
     asked = ("explain", "AAPL", "2000-09-29", "--among", THREE)
     said = json.loads(cli(*asked, "--json").stdout)
     assert said["move"]["scope"] == "single name"
     assert sum(row["part"] for row in said["parts"]) == pytest.approx(said["move"]["change"], abs=1e-10)
-    told = cli(*asked).stdout
+    page = sample_home / "why.html"
+    told = cli(*asked, "--page", str(page)).stdout
+    assert "AAPL fell 51.9% on 2000-09-29" in page.read_text()
     assert "AAPL fell 51.9% on 2000-09-29" in told
     assert "what came before, the likeliest first" in told
 

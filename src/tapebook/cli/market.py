@@ -211,6 +211,7 @@ def delete(ids: tuple[str, ...], yes: bool) -> None:
 @click.option("--within", default=10, show_default=True, help="Bars ahead that a precursor tells.")
 @click.option("--freq", default="1d", show_default=True)
 @click.option("--asof", help="A snapshot's number or a time: data as the lake held it then.")
+@click.option("--page", type=click.Path(dir_okay=False), help="Write it there, as one page with figures.")
 @as_json
 def explain(
     symbol: str,
@@ -220,6 +221,7 @@ def explain(
     json_: bool,
     freq: str,
     asof: str | None,
+    page: str | None,
     **settings: Any,
 ) -> None:
     """Explain why SYMBOL moved on START, or from START to END: what, with what, what before, when before.
@@ -231,6 +233,9 @@ def explain(
     span = (symbol, start) if end is None else (symbol, start, end)
     with open_desk() as desk:
         told = desk.explain(span, desk.bars(among, freq=freq, asof=asof), **settings)
+    if page:
+        told.page(page)
+        click.echo(f"written to {page}", err=True)
     if json_:
         click.echo(dump(_explained(told)))
         return
