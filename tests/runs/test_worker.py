@@ -246,6 +246,18 @@ def test_an_end_of_a_run_starts_another(config, catalog, quick):
     assert [row["state"] for row in catalog.occasions.list("second")] == ["succeeded"]
 
 
+def test_the_latest_run_of_a_schedule_is_published(config, catalog, quick):
+    from tapebook.runs import publish
+
+    add(config, "nightly", "toy", {"steps": 3})
+    work(config, once=True)
+    made = publish.publish(config, "walk", schedule="nightly")
+    assert publish.history(catalog, made) == catalog.occasions.run_ids("nightly")
+    add(config, "bad", "trouble")
+    work(config, once=True)
+    assert publish.history(catalog, publish.publish(config, "none", schedule="bad")) == []
+
+
 def test_the_command_line(config, catalog, quick):
     def call(*args, code=0):
         done = CliRunner().invoke(main, ["--home", str(config.home), *args], env=config.environment())

@@ -162,20 +162,13 @@ def _source(
             raise UnknownName("page", value, PAGES)
         return {"page": value}
     if kind == "schedule":
-        _schedule(catalog, value)
+        catalog.schedules.get(value)
         return {"schedule": value}
     from tapebook.runs.template import find
 
     found = find(config, value)
     full = found.check(parameters)
     return {"template": found.name, "parameters": {name: full[name] for name in parameters}}
-
-
-def _schedule(catalog: Catalog, name: str) -> Any:
-    schedules = getattr(catalog, "schedules", None)
-    if schedules is None:
-        raise UnknownName("schedule", name, ())
-    return schedules.get(name)
 
 
 def unpublish(config: Config, name: str) -> None:
@@ -199,13 +192,7 @@ def history(catalog: Catalog, publication: Publication) -> list[str]:
         wanted = source.get("parameters", {})
         rows = catalog.publications.succeeded(source["template"])
         return [row["id"] for row in rows if all(row["parameters"].get(k) == v for k, v in wanted.items())]
-    return _runs_of_schedule(catalog, source["schedule"]) if "schedule" in source else []
-
-
-def _runs_of_schedule(catalog: Catalog, name: str) -> list[str]:
-    """Ids of the runs that a schedule started and that succeeded, newest first."""
-    rows = catalog.runs.list(outcome="succeeded", limit=None)
-    return [row["id"] for row in rows if row.get("schedule") == name]
+    return list(catalog.occasions.run_ids(source["schedule"])) if "schedule" in source else []
 
 
 def pin(config: Config, run: str, note: str = "") -> None:
