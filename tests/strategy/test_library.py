@@ -13,19 +13,23 @@ from tapebook.strategy.signals import Signals
 
 NAN = math.nan
 LIBRARY = [
-    "bollinger_reversion", "buy_and_hold", "cross_momentum", "donchian_breakout", "macd_trend", "momentum",
-    "pairs_spread", "rsi_reversion", "sma_cross", "volatility_target",
+    "bollinger_reversion", "buy_and_hold", "cross_momentum", "donchian_breakout", "follow_leader",
+    "macd_trend", "momentum", "on_pattern", "on_rule", "pairs_spread", "rsi_reversion", "sma_cross",
+    "volatility_target",
 ]  # fmt: skip
+TWO = {"follow_leader", "pairs_spread"}  # the first of two symbols explains the second
 QUICK = {
     "momentum": {"lookback": 40},
     "cross_momentum": {"lookback": 60, "skip": 5},
     "pairs_spread": {"window": 40, "enter": 1.5},
+    "on_pattern": {"pattern": "doji bullish", "hold": 3},
+    "on_rule": {"rule": "return_5 <= -1.0 and volatility_5 > -0.3", "hold": 5},
 }
 
 
 def market(name, T=420, seed=1):
     """Random walks; with many symbols, one listed late and one with a hole."""
-    N = 2 if name == "pairs_spread" else 4
+    N = 2 if name in TWO else 4
     rng = np.random.default_rng(seed)
     steps = rng.normal(0.0003, 0.02, (T, N))
     if N == 2:
@@ -97,9 +101,7 @@ def test_it_cannot_see_the_future(name, t, kind):
     assert any(frame.iloc[: t + 1].fillna(0).to_numpy().any() for frame in whole), "it never decided anything"
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(LIBRARY) - {"pairs_spread"})
-)  # its first is explained by its second
+@pytest.mark.parametrize("name", sorted(set(LIBRARY) - TWO))
 def test_columns_may_stand_in_any_order(name):
     bars = market(name)
     there = decide(name, bars)
@@ -108,9 +110,7 @@ def test_columns_may_stand_in_any_order(name):
         pd.testing.assert_frame_equal(one, other[list(one.columns)])
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(LIBRARY) - {"cross_momentum", "pairs_spread", "volatility_target"})
-)
+@pytest.mark.parametrize("name", sorted(set(LIBRARY) - TWO - {"cross_momentum", "volatility_target"}))
 def test_a_symbol_decides_for_itself_whatever_the_others_do(name):
     bars = market(name)
     together = decide(name, bars)
@@ -381,3 +381,19 @@ def test_too_few_bars_are_no_error(name, rows):
 def test_parameters_that_contradict_each_other(name, params, said):
     with pytest.raises(BadParameter, match=said):
         registry.get(name)(market(name), **params)
+
+
+def test_a_follower_is_held_on_the_bar_that_its_leader_announced():
+    bars = market("follow_leader", T=200)
+    weights = registry.get("follow_leader")(bars, lag=2, way="against", threshold=1.0)
+    moved = [NAN] + [math.log(b / a) for a, b in zip(bars.close["A"], bars.close["A"][1:], strict=False)]
+    for t in range(100, 200):
+        told = moved[t - 1] / np.std(moved[t - 61 : t - 1], ddof=1)
+        expected = 0.0 if abs(told) < 1.0 else -math.copysign(1.0, told)
+        assert weights["B"].iloc[t] == expected
+        assert weights["A"].iloc[t] == 0.0
+
+
+def test_a_leader_needs_one_follower():
+    with pytest.raises(BadInput, match="exactly two symbols after the first, got 4"):
+        registry.get("follow_leader")(market("sma_cross"))

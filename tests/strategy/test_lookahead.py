@@ -20,6 +20,8 @@ LIBRARY = {
     "bollinger_reversion": {}, "buy_and_hold": {}, "donchian_breakout": {}, "macd_trend": {},
     "rsi_reversion": {}, "sma_cross": {}, "volatility_target": {}, "momentum": {"lookback": 40},
     "cross_momentum": {"lookback": 60, "skip": 5}, "pairs_spread": {"window": 40, "enter": 1.0},
+    "follow_leader": {"lag": 2}, "on_rule": {"rule": "return_5 <= -1.0", "hold": 5},
+    "on_pattern": {"pattern": "engulfing pattern bullish"},
 }  # fmt: skip
 
 
@@ -63,7 +65,9 @@ def test_nothing_honest_is_accused(clean, bars):
 
 @pytest.mark.parametrize("name", LIBRARY)
 def test_the_library_passes(name, bars):
-    found = check(name, bars["A", "B"] if name == "pairs_spread" else bars, params=LIBRARY[name])
+    found = check(
+        name, bars["A", "B"] if name in ("pairs_spread", "follow_leader") else bars, params=LIBRARY[name]
+    )
     assert found.ok is True, str(found)
     assert found.checked > 0
     assert f"Checked {found.checked} of {found.signals} signals and 20 random cuts" in str(found)
