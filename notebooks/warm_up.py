@@ -12,6 +12,7 @@ import ipywidgets  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 
 from tapebook import Desk, Recorder
+from tapebook.dashboards import warm
 from tapebook.data import synthetic
 from tapebook.data.catalog import Catalog  # noqa: F401
 from tapebook.data.lake import Lake  # noqa: F401
@@ -25,3 +26,5 @@ with TemporaryDirectory() as folder, Desk.open(folder) as desk:
     record.table("trades", bt.trades)
     for found in (bt.metrics, bt.luck(), bt.expectancy()):
         record.table("figures", found.frame())
+
+warm.warm_up()

@@ -10,10 +10,10 @@ import pytest
 from dashboards.records_made import make_run
 from tapebook.config import Config
 from tapebook.dashboards import figures, look
-from tapebook.dashboards.gallery import gallery
+from tapebook.dashboards.gallery import Summaries, page
 from tapebook.dashboards.records import find, records
 from tapebook.dashboards.run_page import run_page
-from tapebook.dashboards.spark import spark
+from tapebook.dashboards.visible import Visible
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,6 +37,11 @@ def texts(widget):
     return value if isinstance(value, str) else ""
 
 
+def gallery(config, asked=""):
+    """The owner's gallery, as HTML."""
+    return page(Visible(config, everything=True), Summaries(config.reports), asked)
+
+
 def control(widget, name):
     if getattr(widget, "description", None) == name:
         return widget
@@ -44,41 +49,21 @@ def control(widget, name):
     return next((w for w in found if w is not None), None)
 
 
-def test_the_gallery_lists_newest_first_and_filters(config):
-    shown = gallery(config)
-    text = texts(shown)
-    assert (
-        text.index("sma_cross on IBM")
-        < text.index("momentum on AAPL,MSFT")
-        < text.index("sma_cross on AAPL<")
-    )
-    assert "total return <b>42.11%</b>" in text
-    control(shown, "symbol").value = "MSFT"
-    assert "momentum" in texts(shown)
-    assert "run=one" not in texts(shown)
-    control(shown, "outcome").value = "failed"
-    assert "No report has all of these" in texts(shown)
-    assert set(control(shown, "outcome").options) == {"all", "failed", "succeeded"}
-
-
-def test_a_run_has_a_picture_of_its_equity_not_of_the_benchmark(config):
-    import re
-
-    folder = config.reports / "one" / "figures"
-    dotted = {"mode": "lines", "y": [9, 8, 7], "line": {"dash": "dot"}}
-    solid = {"mode": "lines", "y": [1, None, 2, 3], "line": {"width": 2}}
-    (folder / "equity.json").write_text(json.dumps({"data": [dotted, solid]}))
-    (config.reports / "two" / "figures" / "equity.json").write_text("{")
-    text = texts(gallery(config))
-    assert text.count("<svg") == 2, "a figure that cannot be read has no picture"
-    drawn = spark(find(config.reports, "one"))
-    ups = [float(up) for up in re.findall(r",([0-9.]+)", drawn)]
-    assert ups == [30.0, 16.0, 2.0], "upwards on a screen is less"
-    assert "<svg" not in texts(run_page(config, "one"))
+def test_the_gallery_lists_newest_first_and_finds(config):
+    text = gallery(config)
+    newest_first = [text.index(f"{name}</a>") for name in ("on IBM", "momentum on AAPL,MSFT", "on AAPL")]
+    assert newest_first == sorted(newest_first)
+    assert "<dt>total return</dt><dd>42.11%</dd>" in text
+    assert text.count('class="tb-card"') == 3
+    found = gallery(config, "msft portfolio")
+    assert "momentum" in found
+    assert found.count('class="tb-card"') == 1
+    assert "failed: ValueError: no &lt;b&gt;bars&lt;/b&gt;" in gallery(config, "failed")
+    assert gallery(config, "nothing of it").count('class="tb-card"') == 0
 
 
 def test_an_empty_desk_says_what_to_do(tmp_path):
-    assert "tapebook run backtest" in texts(gallery(Config.load(tmp_path)))
+    assert "tapebook run backtest" in gallery(Config.load(tmp_path))
     assert "no reports yet" in texts(run_page(Config.load(tmp_path)))
 
 
@@ -116,8 +101,8 @@ def test_a_failed_run_says_why_and_everything_is_escaped(config):
     assert "ValueError" in text
     assert "no &lt;b&gt;bars&lt;/b&gt;" in text
     make_run(config.reports, "evil", title="<script>alert(1)</script>", symbols="<img src=x>")
-    assert "<script>alert" not in texts(run_page(config, "evil")) + texts(gallery(config))
-    assert "<img src=x>" not in texts(run_page(config, "evil")) + texts(gallery(config))
+    assert "<script>alert" not in texts(run_page(config, "evil")) + gallery(config)
+    assert "<img src=x>" not in texts(run_page(config, "evil")) + gallery(config)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +111,7 @@ def test_a_failed_run_says_why_and_everything_is_escaped(config):
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "\0\1"])
 def test_a_broken_record_shows_its_reason(config, name, content):
     (config.reports / "one" / name).write_text(content)
-    text = texts(run_page(config, "one")) + texts(gallery(config))
+    text = texts(run_page(config, "one")) + gallery(config)
     assert "Traceback" not in text
     if content != "[1, 2]":
         assert "cannot be read" in text
@@ -166,7 +151,7 @@ def test_figures_of_any_type_are_drawn_or_said(config, junk):
     for figure in odd:
         file.write_text(json.dumps(figure))
         page = run_page(config, "one")
-        drawn = [w for w in walk(page) if type(w).__name__ == "FigureWidget"]
+        drawn = [w for w in walk(page) if type(w).__name__ == "Chart"]
         assert drawn or "cannot be read" in texts(page)
 
 
@@ -195,14 +180,15 @@ def test_a_span_keeps_each_mark_with_its_point_and_the_whole_last_day():
 
 def test_the_controls_change_the_chart(config):
     shown = run_page(config, "one")
-    chart = lambda: [w for w in walk(shown) if type(w).__name__ == "FigureWidget"][0]  # noqa: E731
-    assert len(chart().data[0].x) == 900
+    chart = lambda: [w for w in walk(shown) if type(w).__name__ == "Chart"][0]  # noqa: E731
+    assert len(chart().figure["data"][0]["x"]) == 900
     control(shown, "figure").value = "equity"
     between = control(shown, "from, to")
     between.value = ("2010-06-01", "2011-01-01")
-    assert (chart().data[0].x[0], chart().data[0].x[-1]) == ("2010-06-01", "2011-01-01")
+    x = chart().figure["data"][0]["x"]
+    assert (x[0], x[-1]) == ("2010-06-01", "2011-01-01")
     between.value = ("2010-01-01", "2012-06-18")
-    assert len(chart().data[0].x) == 900, "back to the whole"
+    assert len(chart().figure["data"][0]["x"]) == 900, "back to the whole"
 
 
 def walk(widget):
@@ -249,18 +235,18 @@ def test_records_are_found(config):
 def test_a_span_is_cut_in_the_chart_that_is_there(config):
     """A new widget for each move of the slider would send plotly's five megabytes each time."""
     shown = run_page(config, "one")
-    chart = lambda: next(w for w in walk(shown) if type(w).__name__ == "FigureWidget")  # noqa: E731
+    chart = lambda: next(w for w in walk(shown) if type(w).__name__ == "Chart")  # noqa: E731
     before = chart()
     control(shown, "from, to").value = ("2010-06-01", "2011-01-01")
     assert chart() is before
-    assert before.layout.xaxis.range == ("2010-06-01", "2011-01-01")
+    assert before.figure["layout"]["xaxis"]["range"] == ["2010-06-01", "2011-01-01"]
 
 
 def test_dashboards_import_no_engine_and_no_pandas(config):
     code = (
-        "import sys\nfrom tapebook.config import Config\nfrom tapebook.dashboards.gallery import gallery\n"
-        "from tapebook.dashboards.run_page import run_page\nc = Config.load()\ngallery(c); run_page(c)\n"
-        "slow = {'vectorbt', 'numba', 'scipy', 'pandas', 'duckdb', 'sqlalchemy', 'rfc3987_syntax'}\n"
+        "import sys\nfrom tapebook.config import Config\n"
+        "from tapebook.dashboards.run_page import run_page\nrun_page(Config.load())\n"
+        "slow = {'vectorbt', 'numba', 'scipy', 'pandas', 'duckdb', 'sqlalchemy', 'plotly'}\n"
         "print(*sorted(slow & set(sys.modules)))"
     )
     environment = {"TAPEBOOK_HOME": str(config.home), "PATH": ""}
@@ -273,6 +259,6 @@ def test_dashboards_import_no_engine_and_no_pandas(config):
 def test_the_verdict_is_in_the_gallery_and_on_the_page_with_its_reasons(config):
     said = {"verdict": "no evidence", "reasons": ["Its Sharpe ratio could be 0 or less.", "1 < 2 trials."]}
     make_run(config.reports, "judged", days=9, verdict=said)
-    assert "✗ no evidence" in texts(gallery(config))
+    assert "✗ no evidence" in gallery(config)
     page = texts(run_page(config, "judged"))
     assert "✗ no evidence</span> Its Sharpe ratio could be 0 or less. 1 &lt; 2 trials." in page

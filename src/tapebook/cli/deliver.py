@@ -57,12 +57,41 @@ def _headline(name: str, run: Run) -> dict[str, object]:
 @click.command()
 @click.option("--port", default=8866, show_default=True, help="0 takes a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-def dashboards(port: int, no_browser: bool) -> None:
-    """Serve the dashboards until Ctrl-C."""
+@click.option("--all", "everything", is_flag=True, help="Show every run, to you alone: on this machine only.")
+@click.option(
+    "--for", "groups", default="", metavar="GROUPS", help="Audiences of its viewers: 'desk,clients'."
+)
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Listen on another address; asks no password."
+)
+@click.option("--name", "names", multiple=True, help="A host name by which a proxy asks it; may be repeated.")
+def dashboards(
+    port: int, no_browser: bool, everything: bool, groups: str, host: str, names: tuple[str, ...]
+) -> None:
+    """Serve what is published until Ctrl-C: the gallery, static pages, and interactive ones.
+
+    \b
+    tapebook publish RUN --as apple-trend && tapebook dashboards
+    tapebook dashboards --all                     every run, for yourself
+    """
     from tapebook.dashboards.serve import serve
 
     with open_desk() as desk:
-        serve(desk.config, port=port, open_browser=not no_browser)
+        if not everything and not len(desk.published()):
+            click.echo(
+                "nothing is published yet: `tapebook publish RUN --as NAME`, or see every run with --all",
+                err=True,
+            )
+        audiences = [word.strip() for word in groups.split(",") if word.strip()]
+        serve(
+            desk.config,
+            port=port,
+            open_browser=not no_browser,
+            everything=everything,
+            groups=audiences,
+            host=host,
+            names=names,
+        )
 
 
 COMMANDS = [demo, dashboards]

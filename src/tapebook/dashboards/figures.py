@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from tapebook.dashboards.chart import Chart
 
 _ALONG = ("x", "y", "text", "customdata", "ids", "open", "high", "low", "close")
 """Properties of a trace that go along with its x."""
-_MOVING = ("sliders", "updatemenus")
-"""Controls of a figure with frames, which a live chart has not: the page has a slider of its own."""
 _MARKED = ("symbol", "color", "size", "opacity")
 
 
@@ -43,6 +38,15 @@ def span(figure: dict[str, Any]) -> tuple[str, str] | None:
     return (min(stamps), max(stamps)) if stamps else None
 
 
+def stops(first: str, last: str) -> list[str]:
+    """Stops of the slider: the ends, and the months (of a long span, the quarters) between them."""
+    start, end = date.fromisoformat(first), date.fromisoformat(last)
+    step = 1 if (end - start).days < 3_700 else 3
+    months = range(start.year * 12 + start.month, end.year * 12 + end.month, step)
+    stops = [date(m // 12, m % 12 + 1, 1).isoformat() for m in months]
+    return [first, *(stop for stop in stops if first < stop < last), last] if first != last else [first, last]
+
+
 def cut(figure: dict[str, Any], first: str, last: str) -> dict[str, Any]:
     """Return the figure with only what lies between two dates, both included."""
     data = [_cut(trace, first, last) if _timed(trace) else trace for trace in figure.get("data", [])]
@@ -60,27 +64,11 @@ def _ends(data: list[dict[str, Any]], first: str, last: str) -> list[str]:
     return [first, f"{date.fromisoformat(last) + timedelta(days=intraday)}"]
 
 
-def widget(figure: dict[str, Any]) -> go.FigureWidget:
-    """Make a live chart of a complete figure (one that is filled afterwards stays empty in a box).
+def widget(figure: dict[str, Any]) -> Chart:
+    """Make a live chart of a figure."""
+    from tapebook.dashboards.chart import Chart
 
-    ValueError if plotly cannot make a chart of it.
-    """
-    with _without("rfc3987_syntax"):
-        import plotly.graph_objects as go
-
-        kind = go.FigureWidget
-    still = {
-        "data": figure["data"],
-        "layout": {k: v for k, v in figure["layout"].items() if k not in _MOVING},
-    }
-    try:
-        made = kind(go.Figure(still, skip_invalid=True))
-    except (TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"plotly cannot draw it: {error}") from error
-    if len(made.data) != len(figure["data"]):
-        raise ValueError("plotly does not know the kind of every trace in it")
-    made.update_layout(autosize=True)
-    return made
+    return Chart(figure)
 
 
 def steps(figure: dict[str, Any]) -> list[str]:
@@ -88,41 +76,18 @@ def steps(figure: dict[str, Any]) -> list[str]:
     return [str(frame.get("name", number)) for number, frame in enumerate(figure.get("frames") or [])]
 
 
-def step(chart: go.FigureWidget, figure: dict[str, Any], number: int) -> None:
+def step(chart: Chart, figure: dict[str, Any], number: int) -> None:
     """Show one frame of `figure` in a live chart of it."""
     frame = figure["frames"][number]
-    with chart.batch_update():
-        for place, trace in zip(frame.get("traces", range(len(frame["data"]))), frame["data"], strict=False):
-            chart.data[place].update({k: v for k, v in trace.items() if k != "type"}, overwrite=True)
+    data = list(figure["data"])
+    for place, trace in zip(frame.get("traces", range(len(frame["data"]))), frame["data"], strict=False):
+        data[place] = data[place] | trace
+    chart.show(figure | {"data": data})
 
 
-def narrow(chart: go.FigureWidget, figure: dict[str, Any], first: str, last: str) -> None:
-    """Cut a live chart of `figure` to a span of time: a new one would send plotly's 5 MB again."""
-    made = cut(figure, first, last)
-    with chart.batch_update():
-        for shown, trace in zip(chart.data, made["data"], strict=True):
-            if _timed(trace) or not trace.get("x"):
-                shown.update({key: trace[key] for key in (*_ALONG, "marker") if key in trace}, overwrite=True)
-        for name, axis in made["layout"].items():
-            if name.startswith("xaxis") and isinstance(axis, dict) and axis.get("type") == "date":
-                chart.layout[name].range = axis["range"]
-
-
-@contextmanager
-def _without(module: str) -> Iterator[None]:
-    """Import without an optional module of a library's library.
-
-    plotly imports nbformat, and that jsonschema, which by the way compiles grammars of web addresses:
-    most of the seconds until a chart would be seen.
-    """
-    if module in sys.modules:
-        yield
-        return
-    sys.modules[module] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        del sys.modules[module]
+def narrow(chart: Chart, figure: dict[str, Any], first: str, last: str) -> None:
+    """Cut a live chart of `figure` to a span of time, in the chart that is there."""
+    chart.show(cut(figure, first, last))
 
 
 def _timed(trace: dict[str, Any]) -> bool:

@@ -1,112 +1,167 @@
-"""The gallery: every run, newest first, to be filtered."""
+"""The gallery: a card for each published name, made by the server, so that it needs no kernel."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cache
 from html import escape
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from tapebook.dashboards import look
-from tapebook.dashboards.records import Record, records
-from tapebook.dashboards.spark import spark
+from tapebook.dashboards.visible import Item, Visible
+from tapebook.runs.files import read_json
+from tapebook.runs.page_summary import SUMMARY, summarise
+from tapebook.runs.publish import PAGES
 
-if TYPE_CHECKING:
-    import ipywidgets
-
-    from tapebook.config import Config
-
-ALL = "all"
-FILTERS = ("template", "strategy", "symbol", "outcome")
 SHOWN = 200
-"""Runs in the table at most; the filters reach all."""
-PICTURED = 50
-"""Newest runs that get a picture of their equity: each costs a figure's reading, some 7 ms."""
+"""Runs that the owner's gallery lists beside what is published."""
+LIVE = {
+    "backtest": "strategy", "portfolio": "strategy", "sweep": "sweep", "walk_forward": "walk-forward",
+    "forward_test": "forward", "correlations": "correlation", "moves": "moves",
+}  # fmt: skip
+"""The interactive page of each template's runs; of any other it is `run`."""
 
 
-def gallery(config: Config) -> ipywidgets.Widget:
-    """Return the page: four filters and the table of the runs that pass them."""
-    import ipywidgets as w
+class Summaries:
+    """Summaries of runs, read once for each state that a run's page is in."""
 
-    found = records(config.reports)
-    head = w.HTML(
-        look.style()
-        + look.page("<h1>Reports</h1>", f'<p class="muted">{_count(len(found))}, newest first</p>')
-    )
-    if not found:
-        empty = "<p>No reports yet. Run one with <code>tapebook run backtest -p symbols=AAPL</code>.</p>"
-        return w.VBox([head, w.HTML(look.page(empty))])
-    chosen = {name: _choice(name, found) for name in FILTERS}
-    pictures = {record.id: spark(record) for record in found[:PICTURED]}
-    body = w.HTML(_table(found, pictures))
+    def __init__(self, reports: Path) -> None:
+        self._reports = reports
+        self._kept: dict[str, tuple[int, dict[str, Any]]] = {}
 
-    def show(_: Any = None) -> None:
-        asked = {name: control.value for name, control in chosen.items()}
-        body.value = _table([record for record in found if passes(record, asked)], pictures)
-
-    for control in chosen.values():
-        control.observe(show, "value")
-    controls = w.Box(list(chosen.values()))
-    controls.add_class("controls")
-    return w.VBox([head, controls, body])
+    def of(self, run: str) -> dict[str, Any]:
+        """Return a run's summary; one that cannot be read says so in `why`."""
+        folder = self._reports / run
+        try:
+            state = (folder / "manifest.json").stat().st_mtime_ns
+        except OSError:
+            return _broken(run, "this run is gone")
+        if run not in self._kept or self._kept[run][0] != state:
+            self._kept[run] = (state, _read(folder))
+        return self._kept[run][1]
 
 
-def passes(record: Record, asked: dict[str, str]) -> bool:
-    """Say whether a run has what each filter asks for."""
-    return all(value == ALL or value in _values(record, name) for name, value in asked.items())
+def _read(folder: Path) -> dict[str, Any]:
+    try:
+        said = read_json(folder / SUMMARY) or summarise(folder)
+    except Exception as error:  # whatever a broken record is made of, the gallery shows the others
+        return _broken(folder.name, f"its record cannot be read: {error}")
+    return said if isinstance(said.get("headline"), list) else _broken(folder.name, "its summary is broken")
 
 
-def _values(record: Record, name: str) -> tuple[str, ...]:
-    if name == "symbol":
-        return record.symbols
-    value = str(getattr(record, name))
-    return (value,) if value else ()
+def _broken(run: str, why: str) -> dict[str, Any]:
+    return {"run": run, "title": run, "outcome": "unreadable", "why": why, "headline": [], "picture": ""}
 
 
-def _choice(name: str, found: list[Record]) -> Any:
-    import ipywidgets as w
+def page(visible: Visible, summaries: Summaries, asked: str = "") -> str:
+    """Return the gallery as HTML: what is published, and for the owner every run as well."""
+    cards = [_card(item, summaries) for item in visible.items() if item.listed]
+    note = ""
+    if visible.everything:
+        named = {item.runs[0] for item in visible.items() if item.runs}
+        runs = [p.parent.name for p in visible.config.reports.glob("*/manifest.json")]
+        runs.sort(key=lambda run: (str(summaries.of(run).get("started")), run), reverse=True)
+        cards += [_run_card(run, summaries) for run in runs[:SHOWN] if run not in named]
+        note = "All runs of this desk are shown, because this server was started with <code>--all</code>."
+        if not cards:
+            note = "No reports yet. Run one with <code>tapebook run backtest -p symbols=AAPL</code>."
+    elif not cards:
+        note = "Nothing is published yet: <code>tapebook publish RUN --as NAME</code> does it."
+    words = asked.lower().split()
+    shown = [card for card in cards if all(word in card["words"] for word in words)]
+    return render("gallery.html.j2", title="Reports", cards=shown, asked=asked, note=note)
 
-    values = sorted({value for record in found for value in _values(record, name)})
-    layout = w.Layout(width="auto", min_width="200px")
-    return w.Dropdown(options=[ALL, *values], description=name, layout=layout)
 
-
-def _table(found: list[Record], pictures: dict[str, str]) -> str:
-    if not found:
-        return look.page("<p>No report has all of these. Choose “all” in one of the filters.</p>")
-    rows = [_row(record, pictures.get(record.id, "")) for record in found[:SHOWN]]
-    more = f'<p class="muted">and {len(found) - SHOWN} older</p>' if len(found) > SHOWN else ""
-    heads = ("report", "started (UTC)", "outcome", "equity", "headline")
-    return look.page(f'<div class="gallery">{look.table(heads, rows)}</div>', more)
-
-
-def _row(record: Record, picture: str) -> tuple[str, ...]:
-    about = " ".join(
-        filter(None, (record.strategy, "on " + ", ".join(record.symbols) if record.symbols else ""))
-    )
-    link = f'<a href="run.ipynb?run={quote(record.id, safe="")}">{escape(record.title)}</a>'
-    said = (
-        record.trouble
-        or _error(record)
-        or " · ".join(
-            f"{look.words(name)} <b>{look.number(record.metrics[name])}</b>" for name in record.headline
-        )
-    )
-    text = said if not (record.trouble or _error(record)) else f'<span class="muted">{escape(said)}</span>'
-    if record.verdict[0]:
-        text += f"<br>{look.verdict(record.verdict[0])}"
-    return (
-        f'{link}<br><span class="muted">{escape(about or record.template)}</span>',
-        escape(record.started),
-        look.outcome(record.outcome),
-        picture,
-        text,
+def _card(item: Item, summaries: Summaries) -> dict[str, Any]:
+    said = item.publication
+    if item.page:
+        summary: dict[str, Any] = {"title": item.page.replace("-", " "), "headline": [], "picture": ""}
+        summary["about"] = PAGES[item.page]
+    elif item.runs:
+        summary = summaries.of(item.runs[0])
+    else:
+        summary = _broken(said.name, f"nothing to show yet: it waits for the {said.shows}")
+    return _made(
+        summary | {"title": said.title or summary["title"]},
+        address=f"/{item.name}",
+        description=said.description or "",
+        pinned=said.pinned,
+        earlier=max(len(item.runs) - 1, 0),
+        late=said.late_hours,
+        live="" if item.page or not item.runs else live_address(summary, item.name),
     )
 
 
-def _error(record: Record) -> str:
-    error = record.manifest.get("error")
-    return f"{error.get('name', '')}: {error.get('message', '')}"[:200] if isinstance(error, dict) else ""
+def _run_card(run: str, summaries: Summaries) -> dict[str, Any]:
+    summary = summaries.of(run)
+    return _made(summary, address=f"/run/{quote(run)}", live=live_address(summary))
 
 
-def _count(n: int) -> str:
-    return f"{n:,} {'report' if n == 1 else 'reports'}"
+def _made(summary: dict[str, Any], **more: Any) -> dict[str, Any]:
+    symbols = summary.get("symbols") or ""
+    about = " · ".join(
+        str(part)[:80]
+        for part in (summary.get("about"), summary.get("template"), summary.get("strategy"), symbols)
+        if part and not isinstance(part, (list, dict))
+    )
+    outcome = summary.get("outcome")
+    why = (
+        ""
+        if outcome in ("succeeded", None)
+        else f"{str(outcome).replace('_', ' ')}: {summary.get('why') or ''}"
+    )
+    card = {
+        "title": str(summary["title"]),
+        "about": about,
+        "why": why.strip(": "),
+        "picture": str(summary.get("picture") or ""),
+        "numbers": [tuple(map(str, pair)) for pair in summary["headline"][:4] if len(pair) == 2],
+        "verdict": look.verdict(str(summary.get("verdict") or "")),
+        "fresh": freshness(summary, more.get("late")),
+        **more,
+    }
+    told: Iterable[Any] = (
+        more.get("address"),
+        card["title"],
+        more.get("description"),
+        about,
+        why,
+        summary.get("verdict"),
+    )
+    return card | {"words": " ".join(str(t) for t in told if t).lower()}
+
+
+def live_address(summary: dict[str, Any], name: str | None = None) -> str:
+    """Return the address of the interactive page of a run; of a published name it shows the latest."""
+    kind = LIVE.get(str(summary.get("template")), "run")
+    return f"/live/{kind}?" + (f"name={quote(name)}" if name else f"run={quote(str(summary['run']))}")
+
+
+def freshness(summary: dict[str, Any], late: float | None = None) -> str:
+    """Write how old the data and the run are, as HTML; the page's script turns the time into an age."""
+    parts = [f"data to {escape(str(summary['data_to']))}"] if summary.get("data_to") else []
+    finished = summary.get("finished")
+    if finished:
+        limit = f' data-late="{late:g}"' if late else ""
+        shown = escape(str(finished)[:16].replace("T", " "))
+        parts.append(f'run <time datetime="{escape(str(finished))}" data-age{limit}>{shown} UTC</time>')
+    return ", ".join(parts)
+
+
+def render(name: str, **said: Any) -> str:
+    """Render one of the site's templates."""
+    from tapebook.dashboards.assets import address
+
+    text: str = _templates().get_template(name).render(css=address("site.css"), js=address("site.js"), **said)
+    return text
+
+
+@cache
+def _templates() -> Any:
+    from jinja2 import Environment, FileSystemLoader
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )

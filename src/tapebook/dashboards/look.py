@@ -12,6 +12,7 @@ from tapebook import theme
 
 OUTCOMES = {
     "succeeded": ("✓", ""), "running": ("…", "warn"), "failed": ("✗", "bad"), "timed_out": ("✗", "bad"),
+    "out_of_memory": ("✗", "bad"),
     "killed": ("✗", "bad"), "lost": ("✗", "bad"), "cancelled": ("–", "warn"), "unreadable": ("✗", "bad"),
 }  # fmt: skip
 
@@ -47,6 +48,23 @@ def number(metric: Mapping[str, Any]) -> str:
     if unit in ("bars", "count"):
         return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
     return f"{value:,.2f}"
+
+
+def plain(value: Any) -> str:
+    """Write any value for a reader; not escaped.
+
+    >>> plain(0.12345), plain(None), plain(True)
+    ('0.1235', '–', 'yes')
+    """
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) >= 1_000 else f"{value:,.4g}"
+    if hasattr(value, "strftime"):
+        return str(value.strftime("%Y-%m-%d %H:%M")).removesuffix(" 00:00")
+    return str(value)
 
 
 def words(name: str) -> str:

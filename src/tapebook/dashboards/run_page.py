@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
-from tapebook.dashboards import figures, look
+from tapebook.dashboards import figures, look, parts
+from tapebook.dashboards.apology import guarded
+from tapebook.dashboards.asked import Address, asked_run
 from tapebook.dashboards.move_explorer import is_explored, move_explorer
-from tapebook.dashboards.records import Record, find, records
+from tapebook.dashboards.records import Record, find
 from tapebook.dashboards.tables import table_view
 
 if TYPE_CHECKING:
@@ -17,18 +17,11 @@ if TYPE_CHECKING:
 
     from tapebook.config import Config
 
-BACK = '<p><a href="gallery.ipynb">← all reports</a></p>'
+RAW = frozenset({"combinations", "curves"})
+"""Tables that pages draw from, too long to be read."""
 
 
-def asked_run(config: Config) -> str:
-    """Return the id in the page's address (`?run=…`), or the newest run's."""
-    query = parse_qs(os.environ.get("QUERY_STRING", ""))
-    if query.get("run"):
-        return query["run"][0]
-    newest = records(config.reports)
-    return newest[0].id if newest else ""
-
-
+@guarded
 def run_page(config: Config, id: str | None = None) -> ipywidgets.Widget:
     """Return the page of a run; without an id, of the one that the address names."""
     import ipywidgets as w
@@ -37,55 +30,31 @@ def run_page(config: Config, id: str | None = None) -> ipywidgets.Widget:
     record = find(config.reports, wanted)
     if record is None:
         said = f"There is no report <b>{escape(wanted)}</b>." if wanted else "There are no reports yet."
-        return w.HTML(look.style() + look.page(BACK, f"<h1>Not found</h1><p>{said}</p>"))
-    pieces: list[Any] = [w.HTML(look.style() + _head(record))]
+        return parts.missing(said)
+    pieces: list[Any] = [w.HTML(look.style() + parts.head(record)), address := Address()]
     explorer = move_explorer(record)
     pieces += [] if explorer is None else [explorer]
     others = [name for name in record.names("figures") if explorer is None or not is_explored(name)]
-    pieces += [_charts(record, others)] if others else []
-    pieces += [w.HTML(_metrics(record))] if record.metrics else []
-    shown = {"metrics"} if record.metrics else set()  # with their conventions, just above
+    pieces += [charts(record, others, address)] if others else []
+    return w.VBox([*pieces, *foot(record)])
+
+
+def foot(record: Record) -> list[ipywidgets.Widget]:
+    """Return the lower part of a run's page: figures with conventions, tables, provenance."""
+    pieces: list[Any] = [parts.html(_metrics(record))] if record.metrics else []
+    shown = RAW | ({"metrics"} if record.metrics else set())  # with their conventions, just above
     for name in sorted(set(record.names("tables")) - shown):
         path = record.folder / "tables" / f"{name}.parquet"
-        pieces += [w.HTML(look.page(f"<h2>{look.words(name)}</h2>")), table_view(path)]
-    pieces.append(w.HTML(_provenance(record)))
-    return w.VBox(pieces)
+        pieces += [parts.html(f"<h2>{look.words(name)}</h2>"), table_view(path)]
+    return [*pieces, parts.html(_provenance(record))]
 
 
-def _head(record: Record) -> str:
-    told = (escape(record.template), f"{escape(record.started)} UTC", look.outcome(record.outcome))
-    about = f'<p class="muted">{" · ".join(told)}</p>'
-    shown = look.cards((name, look.number(record.metrics[name])) for name in record.headline)
-    return look.page(
-        BACK, f"<h1>{escape(record.title)}</h1>", about, _trouble(record), _verdict(record), shown
-    )
-
-
-def _verdict(record: Record) -> str:
-    said, reasons = record.verdict
-    if not said:
-        return ""
-    return f"<p>Could it be luck? {look.verdict(said)} {escape(' '.join(reasons))}</p>"
-
-
-def _trouble(record: Record) -> str:
-    error = record.manifest.get("error")
-    if record.trouble:
-        return f'<div class="trouble">This record is broken: {escape(record.trouble)}</div>'
-    if not isinstance(error, dict):
-        return ""
-    where = f"in cell {error['cell']}" if error.get("cell") is not None else "outside a cell"
-    name, message = (escape(str(error.get(key, ""))) for key in ("name", "message"))
-    said = f"<b>{name}</b> {escape(where)}: {message}"
-    return f'<div class="trouble">This run did not succeed. {said}</div>'
-
-
-def _charts(record: Record, names: list[str]) -> Any:
-    """A chart with its controls: which figure, from when to when, or which of its frames."""
+def charts(record: Record, names: list[str], address: Address) -> Any:
+    """Return a chart with its controls: which figure, from when to when, or which of its frames."""
     import ipywidgets as w
 
-    which = w.Dropdown(options=[(name.replace("_", " "), name) for name in names], description="figure")
-    which.layout = w.Layout(width="auto", min_width="240px")
+    which = parts.choice("figure", [(name.replace("_", " "), name) for name in names])
+    address.keep("figure", which)
     between = w.SelectionRangeSlider(options=["…", "…"], description="from, to", continuous_update=False)
     between.layout = w.Layout(width="480px")
     frame = w.SelectionSlider(options=["…"], description="when", continuous_update=False)
@@ -110,7 +79,7 @@ def _charts(record: Record, names: list[str]) -> Any:
         if moving:
             frame.options, frame.index = moving, 0
         if found:
-            between.options = _dates(*found)
+            between.options = figures.stops(*found)
             between.index = (0, len(between.options) - 1)
         state["quiet"] = False
 
@@ -126,20 +95,7 @@ def _charts(record: Record, names: list[str]) -> Any:
     which.observe(choose, "value")
     between.observe(move, "value")
     frame.observe(turn, "value")
-    controls = w.Box([which, between, frame])
-    controls.add_class("controls")
-    return w.VBox([controls, place])
-
-
-def _dates(first: str, last: str) -> list[str]:
-    """Stops of the slider: the ends, and the months (of a long span, the quarters) between them."""
-    from datetime import date
-
-    start, end = date.fromisoformat(first), date.fromisoformat(last)
-    step = 1 if (end - start).days < 3_700 else 3
-    months = range(start.year * 12 + start.month, end.year * 12 + end.month, step)
-    stops = [date(m // 12, m % 12 + 1, 1).isoformat() for m in months]
-    return [first, *(stop for stop in stops if first < stop < last), last] if first != last else [first, last]
+    return w.VBox([parts.controls(which, between, frame), place])
 
 
 def _metrics(record: Record) -> str:

@@ -1,14 +1,15 @@
-"""Serve the dashboards: a Voila of its own, whose root holds nothing but them."""
+"""Serve the dashboards: a server of their own in a process of its own, never JupyterLab's."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -21,21 +22,28 @@ from tapebook.integration.vault_key import VARIABLES
 if TYPE_CHECKING:
     from tapebook.config import Config
 
-IDLE = 300
-"""Seconds after which the kernel of a page that nobody looks at is ended."""
 PATIENCE = 60.0
 """Seconds that the server may take to answer."""
 HOST = "127.0.0.1"
-_TEMPLATES = Path(__file__).parent / "jupyter"
+LOCAL = ("127.0.0.1", "localhost", "::1")
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """The server has a session of its own, so what ends only this process must be passed on."""
 
 
-def serve(config: Config, *, port: int = 8866, open_browser: bool = True) -> None:
+def serve(
+    config: Config,
+    *,
+    port: int = 8866,
+    open_browser: bool = True,
+    host: str = HOST,
+    everything: bool = False,
+    groups: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> None:
     """Serve until Ctrl-C, a closed terminal or `kill`; the address is printed once it answers."""
     for ending in _ENDINGS:
         signal.signal(ending, _interrupt)
-    server, address = start(config, port=port)
+    server, address = start(config, port=port, host=host, everything=everything, groups=groups, names=names)
     try:
         click.echo(f"dashboards at {address} (Ctrl-C ends them)")
         if open_browser:
@@ -47,8 +55,28 @@ def serve(config: Config, *, port: int = 8866, open_browser: bool = True) -> Non
         stop(server)
 
 
-def start(config: Config, *, port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
+def start(
+    config: Config,
+    *,
+    port: int = 0,
+    host: str = HOST,
+    everything: bool = False,
+    groups: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> tuple[subprocess.Popen[bytes], str]:
     """Start the server in a process of its own; return it and the gallery's address.
+
+    Parameters
+    ----------
+    host : str
+        The address to listen on. Any other than this machine's own is for a network that may see all that
+        is published: no password is asked, a proxy in front does that.
+    everything : bool
+        Show every run, published or not: for the owner, and so on this machine only.
+    groups : sequence of str
+        Audiences that this server's viewers belong to, besides everyone.
+    names : sequence of str
+        Host names by which a proxy asks it.
 
     Raises
     ------
@@ -56,19 +84,27 @@ def start(config: Config, *, port: int = 0) -> tuple[subprocess.Popen[bytes], st
         If the port is taken, the folder has no dashboards, or the server ends at once.
     """
     root = config.notebooks / "dashboards"
-    if not (root / "gallery.ipynb").is_file():
-        raise TapebookError(f"no dashboards in {root}: expected gallery.ipynb and run.ipynb there")
+    if not (root / "run.ipynb").is_file():
+        raise TapebookError(f"no dashboards in {root}: expected run.ipynb and others there")
+    if everything and host not in LOCAL:
+        raise TapebookError(
+            f"all runs are shown on this machine only, but the host is {host}: publish instead"
+        )
     port = port or _free()
     if _taken(port):
         raise TapebookError(f"port {port} is taken: give another with --port, or --port 0 for a free one")
-    server = subprocess.Popen(_command(root, port), env=_environment(config), start_new_session=True)
-    base = f"http://{HOST}:{port}/voila/"
+    hosts = [*LOCAL, *names] if host in LOCAL else []
+    said = {"root": str(root), "port": port, "host": host, "everything": everything, "groups": list(groups)}
+    command = [sys.executable, "-m", "tapebook.dashboards.app", json.dumps(said | {"hosts": hosts})]
+    seen = {name: value for name, value in os.environ.items() if name not in VARIABLES}  # viewers need no key
+    server = subprocess.Popen(command, env=seen | config.environment(), start_new_session=True)
+    base = f"http://{HOST if host in (*LOCAL, '0.0.0.0', '') else host}:{port}/"
     try:
-        _wait(server, f"{base}static/voila.js")
+        _wait(server, base)
     except BaseException:  # Ctrl-C too: it must not leave a server behind
         stop(server)
         raise
-    return server, f"{base}render/gallery.ipynb"
+    return server, base
 
 
 def _wait(server: subprocess.Popen[bytes], address: str) -> None:
@@ -96,35 +132,6 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         os.killpg(server.pid, signal.SIGTERM)  # its own session: kernels that outlived it
     except ProcessLookupError:
         return
-
-
-def _command(root: Path, port: int) -> list[str]:
-    options = {
-        "port": port,
-        "Voila.ip": HOST,
-        "VoilaConfiguration.template": "tapebook",
-        "VoilaConfiguration.file_allowlist": "^$",  # nothing in the root is served as a file
-        "Voila.tornado_settings": "disable_check_xsrf=1",  # else a page that closes cannot end its kernel
-        "MappingKernelManager.cull_idle_timeout": IDLE,
-        "MappingKernelManager.cull_interval": 30,
-        "MappingKernelManager.cull_connected": False,
-        "KernelManager.transport": "ipc",  # nobody else on this machine can speak to the kernels
-        "Voila.log_level": "ERROR",
-    }
-    return [
-        sys.executable,
-        "-m",
-        "voila",
-        str(root),
-        "--no-browser",
-        *(f"--{k}={v}" for k, v in options.items()),
-    ]
-
-
-def _environment(config: Config) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(_TEMPLATES), os.environ.get("JUPYTER_PATH", "")]))
-    seen = {name: value for name, value in os.environ.items() if name not in VARIABLES}  # viewers need no key
-    return seen | config.environment() | {"JUPYTER_PATH": path}
 
 
 def _interrupt(*_: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ def table_view(path: Path) -> ipywidgets.Widget:
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.ParquetFile(path).read()  # read_table would load pandas
+        rows = pq.ParquetFile(path).read(use_threads=False)  # read_table would load pandas
     except (OSError, pa.ArrowException) as error:
         said = f"The table {path.stem} cannot be read: {error}"
         return w.HTML(look.page(f'<div class="trouble">{escape(said)}</div>'))
@@ -44,16 +43,16 @@ def table_view(path: Path) -> ipywidgets.Widget:
 
 def _page(rows: Any, page: int) -> str:
     part = rows.slice(page * ROWS, ROWS)
-    names = _order(part.schema)
+    names = ordered(part.schema)
     columns = [_values(part.column(name)) for name in names]
     numeric = [
         i for i, column in enumerate(columns) if all(isinstance(v, (int, float, type(None))) for v in column)
     ]
-    cells = ([escape(_shown(v)) for v in row] for row in zip(*columns, strict=True))
+    cells = ([escape(look.plain(v)) for v in row] for row in zip(*columns, strict=True))
     return look.page(look.table([name.replace("_", " ") for name in names], cells, numeric=numeric))
 
 
-def _order(schema: Any) -> list[str]:
+def ordered(schema: Any) -> list[str]:
     """Names of the columns, what a row is about (pandas' index, which Parquet puts last) first."""
     try:
         index = (schema.pandas_metadata or {}).get("index_columns", [])
@@ -71,15 +70,3 @@ def _values(column: Any) -> list[Any]:
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     values: list[Any] = column.to_pylist()
     return values
-
-
-def _shown(value: Any) -> str:
-    if value is None or value != value:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) >= 1_000 else f"{value:,.4g}"
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
-    return str(value)

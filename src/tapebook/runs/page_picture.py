@@ -26,7 +26,7 @@ def picture(figure: dict[str, Any]) -> str:
 
 
 def _lines(traces: list[dict[str, Any]]) -> str:
-    """The first solid line; a benchmark's is dotted."""
+    """The first solid line with a name; a benchmark's is dotted, an interval's edge has none."""
     for trace in traces:
         line = trace.get("line")
         dotted = isinstance(line, dict) and line.get("dash") not in (None, "solid")

@@ -1,0 +1,89 @@
+"""What a viewer may see: the names that are published for them, and the runs that those show or showed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tapebook.runs.publish import EVERYONE, UNLISTED, Publication, history
+
+if TYPE_CHECKING:
+    from tapebook.config import Config
+
+SECONDS = 2.0
+"""How long an answer of the catalogue is believed."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A published name, and the runs that it shows (the first) and showed."""
+
+    publication: Publication
+    runs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The stable name."""
+        return self.publication.name
+
+    @property
+    def page(self) -> str | None:
+        """The page that it shows instead of a run."""
+        page = self.publication.source.get("page")
+        return None if page is None else str(page)
+
+    @property
+    def listed(self) -> bool:
+        """Whether the gallery shows it."""
+        return UNLISTED not in self.publication.audience
+
+
+class Visible:
+    """What one server shows: to everyone, to the `groups` that it is started for, or all to the owner."""
+
+    def __init__(self, config: Config, *, groups: tuple[str, ...] = (), everything: bool = False) -> None:
+        self.config, self.everything = config, everything
+        self._for = {EVERYONE, UNLISTED, *groups}
+        self._asked = float("-inf")
+        self._items: list[Item] = []
+        self._runs: frozenset[str] = frozenset()
+
+    def items(self) -> list[Item]:
+        """Every name that this server shows: pinned ones first, then the newest."""
+        self._ask()
+        return self._items
+
+    def find(self, name: str) -> Item | None:
+        """Return the published name, or None if there is none for this server's viewers."""
+        return next((item for item in self.items() if item.name == name), None)
+
+    def may(self, run: str) -> bool:
+        """Whether a viewer may see this run: no id that is not published, no path."""
+        self._ask()
+        return run in self._runs or (self.everything and self._is_a_run(run))
+
+    def latest(self, template: str) -> str | None:
+        """Return the newest visible run of a template."""
+        found = [run for item in self.items() for run in item.runs[:1] if run.startswith(f"{template}-")]
+        if self.everything:
+            found += [p.name for p in self.config.reports.glob(f"{template}-*") if self._is_a_run(p.name)]
+        return max(found, key=lambda run: run.removeprefix(f"{template}-"), default=None)
+
+    def _is_a_run(self, run: str) -> bool:
+        folder = self.config.reports / run
+        inside = bool(run) and folder.resolve().parent == self.config.reports.resolve()
+        return inside and not folder.is_symlink() and (folder / "manifest.json").is_file()
+
+    def _ask(self) -> None:
+        if time.monotonic() - self._asked < SECONDS:
+            return
+        from tapebook.data.catalog import Catalog
+
+        with closing(Catalog.open(self.config)) as catalog:
+            found = [Publication.read(row) for row in catalog.publications.list()]
+            seen = [p for p in found if self.everything or self._for & set(p.audience)]
+            self._items = [Item(p, tuple(r for r in history(catalog, p) if self._is_a_run(r))) for p in seen]
+        self._runs = frozenset(run for item in self._items for run in item.runs)
+        self._asked = time.monotonic()
