@@ -464,6 +464,15 @@ def test_a_matrix_through_time_is_the_scan_of_its_window():
     pd.testing.assert_frame_equal(told[bars.index[200]], correlations(part, method="spearman").matrix)
 
 
+def test_all_that_hold_are_counted_though_few_are_kept():
+    bars = panel(noise(T=400, N=12, rho=0.5))
+    whole, few = correlations(bars, lags=1), correlations(bars, lags=1, keep=5)
+    assert (len(few.findings), few.held, few.asked) == (5, whole.held, whole.asked)
+    assert whole.held == len(whole.found) >= 60
+    pd.testing.assert_frame_equal(few.findings, whole.findings.head(5))
+    assert f"{whole.held} of 198 questions hold" in few.summary
+
+
 def test_unequal_histories_use_the_rows_a_pair_shares():
     X = noise(T=400, N=3)
     close = panel(X).close.copy()

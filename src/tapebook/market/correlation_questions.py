@@ -22,8 +22,12 @@ Answers = tuple[Asked, np.ndarray, np.ndarray, np.ndarray]
 
 def questions(
     returns: pd.DataFrame, params: Mapping[str, Any], number: int, keep: int
-) -> tuple[pd.DataFrame, int]:
-    """Ask all of the rows of window `number`; the `keep` likeliest answers, and how many were asked."""
+) -> tuple[pd.DataFrame, np.ndarray, int]:
+    """Ask all of the rows of window `number`.
+
+    Returns a frame of the `keep` likeliest answers, the p-values of other likely ones, and how many questions
+    were asked.
+    """
     X, method, lags = returns.to_numpy(dtype=float), params["method"], params["lags"]
     least = min(params["min_bars"], len(X) - lags)
     if method == "distance":
@@ -46,7 +50,7 @@ def questions(
             "n": np.round(asked.n).astype(np.int64), "p": asked.p,
         }
     )  # fmt: skip
-    return frame, asked.count
+    return frame, asked.rest, asked.count
 
 
 def matrix_of(X: np.ndarray, params: Mapping[str, Any]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,7 +15,10 @@ LIKELY = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Answers kept: `first` and `second` column, `lag`, `r`, `n`, `p`; and the `count` asked."""
+    """Answers kept: `first` and `second` column, `lag`, `r`, `n`, `p`; and the `count` asked.
+
+    `rest` holds the p-values of answers that were dropped though a correction may bring them back.
+    """
 
     first: np.ndarray
     second: np.ndarray
@@ -24,6 +27,7 @@ class Asked:
     n: np.ndarray
     p: np.ndarray
     count: int
+    rest: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 def student(t: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -86,9 +90,10 @@ def joined(parts: list[Asked]) -> Asked:
 
 
 def likeliest(asked: Asked, keep: int) -> Asked:
-    """The `keep` answers with the smallest p-values, the smallest first."""
-    best = np.argsort(asked.p, kind="stable")[:keep]
+    """The `keep` answers with the smallest p-values, the smallest first; of the others the p-values."""
+    order = np.argsort(asked.p, kind="stable")
+    best = order[:keep]
     first, second, lag, r, n, p = (
         getattr(asked, name)[best] for name in ("first", "second", "lag", "r", "n", "p")
     )
-    return Asked(first, second, lag, r, n, p, asked.count)
+    return Asked(first, second, lag, r, n, p, asked.count, asked.p[order[keep:]])

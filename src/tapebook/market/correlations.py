@@ -37,7 +37,8 @@ KEEP = 10_000
 class Correlations(Scan):
     """What `correlations` found. `findings`: a, b, lag (a leads b by so many bars), window, then the rest.
 
-    `returns` (T, N) is what was correlated, `asked` the number of questions.
+    `returns` (T, N) is what was correlated, `asked` the number of questions, `held` how many of them hold,
+    also where `findings` has only the likeliest.
     """
 
     kind: ClassVar[str] = "correlations"
@@ -46,6 +47,7 @@ class Correlations(Scan):
     returns: pd.DataFrame
     bars: Bars
     asked: int
+    held: int
 
     @cached_property
     def matrix(self) -> pd.DataFrame:
@@ -104,7 +106,7 @@ class Correlations(Scan):
     @property
     def summary(self) -> str:
         """What was asked, of what, and what is left, in words."""
-        held = len(self.found)
+        held = self.held
         what = (
             f"{held:,} of {self.asked:,} questions hold"
             if held
@@ -216,17 +218,21 @@ def correlations(
     spanned(len(returns), params)
     if of == "residuals":
         returns = residuals(returns, factors)
-    tables, counts, warnings = [], 0, list(warned(used, returns, of == "residuals" and factors is None))
+    warnings = list(warned(used, returns, of == "residuals" and factors is None))
+    tables: list[pd.DataFrame] = []
+    rests: list[np.ndarray] = []
+    counts = 0
     for number, window in enumerate(params["windows"]):
-        part, count = questions(returns.iloc[-window:] if window else returns, params, number, keep)
+        part, rest, count = questions(returns.iloc[-window:] if window else returns, params, number, keep)
         tables.append(part)
+        rests.append(rest)
         counts += count
         warnings += not_asked(returns.shape[1], count, window, params)
     if not counts:
         raise NoData(f"nothing could be asked: {'; '.join(warnings)}. {coverage}")
     table = pd.concat(tables, ignore_index=True).sort_values("p", kind="stable")
-    q = corrected(table["p"].to_numpy(), correction, asked=counts)
-    table = table.assign(q=q, holds=q <= level).head(keep).reset_index(drop=True)
+    q = corrected(np.concatenate([table["p"].to_numpy(), *rests]), correction, asked=counts)
+    table = table.assign(q=q[: len(table)], holds=q[: len(table)] <= level).head(keep).reset_index(drop=True)
     names = np.asarray(used.symbols)
     told = pd.DataFrame(
         {
@@ -251,4 +257,5 @@ def correlations(
         returns=returns,
         bars=used,
         asked=counts,
+        held=int((q <= level).sum()),
     )
