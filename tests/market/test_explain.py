@@ -77,6 +77,22 @@ def test_states_know_nothing_of_later_bars():
     assert {"vix_level", "vix_change"} <= set(whole.names)
 
 
+def test_a_symbol_with_holes_has_the_states_of_its_own_bars():
+    bars = market(symbols=3, bars=500)
+    frames = {f: getattr(bars, f).copy() for f in ("open", "high", "low", "close", "volume")}
+    lost = np.r_[3, 200:210, 333]
+    for frame in frames.values():
+        frame.iloc[lost, 1] = np.nan
+    made = states(Bars.from_frames(**frames, calendars="XNYS"))
+    kept = np.delete(np.arange(500), lost)
+    alone = states(Bars.from_frames(**{f: frame.iloc[kept, [1]] for f, frame in frames.items()}))
+    assert len(alone.names) == 11
+    for name in alone.names:
+        np.testing.assert_allclose(made[name][kept, 1], alone[name][:, 0], rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(made["return_20"][200:205, 1], made["return_20"][199, 1])  # of its last bar
+    assert np.isnan(made["return_20"][205:210, 1]).all()  # for 5 rows
+
+
 def test_series_need_the_same_stamps():
     bars = market(bars=300)
     with pytest.raises(BadInput, match="same stamps"):
@@ -85,6 +101,13 @@ def test_series_need_the_same_stamps():
         states(bars, pd.DataFrame({"x": [1.0, 2.0]}))
     with pytest.raises(UnknownName, match="volume_5"):
         states(bars)["volume_6"]
+    flat = pd.DataFrame({"10Y-2Y": np.arange(300.0), "VIX": 1.0}, bars.index)
+    assert {"_10y_2y_level", "vix_change"} <= set(states(bars, flat).names)
+    assert parsed("_10y_2y_level > 0.5")
+    with pytest.raises(BadInput, match="two columns have the same name"):
+        states(bars, flat.rename(columns={"VIX": "10Y_2Y"}))
+    with pytest.raises(BadInput, match="expected numbers"):
+        states(bars, flat.assign(VIX="high"))
 
 
 def test_the_mean_of_the_others_leaves_each_itself_out():

@@ -20,6 +20,8 @@ WILD = 5.0
 """A return counts at most so many of its own deviations, so that one jump does not fill every window."""
 SEASONED = 120
 """Bars that a symbol needs before it has a state and counts among the others."""
+TAME, DEVIATION = "return", "deviation"
+_FIELDS = ("high", "low", "volume")
 CARRIED = 5
 """Rows without a bar over which a symbol's last state is still its state."""
 
@@ -69,8 +71,8 @@ def states(bars: Bars, series: pd.DataFrame | None = None, *, seasoned: int = SE
     ----------
     bars : Bars
         Shape (T, N). Features of the market (`market_…`, `breadth_…`, `correlation_…`) need 3 symbols and
-        leave each symbol itself out. At a row without a bar of its own, a symbol's state is that of its last
-        bar, for `CARRIED` rows; its next return is since its last close.
+        leave each symbol itself out. The others are by a symbol's own bars alone. At a row without one, its
+        state is that of its last bar, for `CARRIED` rows; its next return is since its last close.
     series : frame, optional
         Other things the desk holds (an index of volatility, a spread of rates …), one a column, by the
         same stamps and known at them: each gives its place among its last 250 values and its last change.
@@ -84,21 +86,18 @@ def states(bars: Bars, series: pd.DataFrame | None = None, *, seasoned: int = SE
         Everything is without a unit: in own deviations, logs of ratios, or shares.
     """
     logs = log_closes(bars)
-    moved, held = since_last_close(logs), logs.ffill()
-    usual = moved.rolling(YEAR, min_periods=60).std()
-    tame = moved.clip(-WILD * usual.shift(1), WILD * usual.shift(1)).where(usual.shift(1).notna(), moved)
-    counts = seasoned_rows(logs, seasoned)
-    told: dict[str, tuple[pd.DataFrame, str]] = {}
-    _own(told, bars, held, tame)
+    own, meaning = _own_bars(bars, logs)
+    counts, there = seasoned_rows(logs, seasoned), logs.notna()
+    beside: dict[str, tuple[pd.DataFrame, str]] = {}
     if len(bars.symbols) >= 3:
-        _others(told, held, tame, counts)
+        _others(beside, logs.ffill(), own.pop(TAME), counts)
     if series is not None:
-        _series(told, series, bars)
-    there = logs.notna()
-    values = {name: _clean(frame, there) for name, (frame, _) in told.items()}
-    deviation = _clean(tame.rolling(60, min_periods=30).std(), there)
+        _series(beside, series, bars)
+    own |= {name: frame for name, (frame, _) in beside.items()}
+    meaning |= {name: words for name, (_, words) in beside.items()}
+    values = {name: _clean(frame, there) for name, frame in own.items() if name in meaning}
+    deviation = _clean(own[DEVIATION], there)
     deviation = np.where(deviation > 0, deviation, np.nan)
-    meaning = {name: words for name, (_, words) in told.items()}
     return States(values, meaning, deviation, counts.to_numpy(), bars.index, bars.symbols)
 
 
@@ -126,9 +125,40 @@ def _clean(frame: pd.DataFrame, there: pd.DataFrame) -> np.ndarray:
     return np.where(np.isfinite(block), block, np.nan)
 
 
-def _own(
-    told: dict[str, tuple[pd.DataFrame, str]], bars: Bars, logs: pd.DataFrame, moved: pd.DataFrame
-) -> None:
+def _own_bars(bars: Bars, logs: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Features of each symbol by its own bars alone, back on the rows of the panel; and what they mean."""
+    fields = {name: pd.DataFrame(bars.values[name], logs.index, logs.columns) for name in _FIELDS}
+    blocks: dict[str, np.ndarray] = {}
+    meaning: dict[str, str] = {}
+    for rows, columns in _alike(logs.notna().to_numpy()):
+        part = {name: frame.iloc[rows, columns] for name, frame in fields.items()}
+        for name, (frame, words) in _own(logs.iloc[rows, columns], part).items():
+            block = blocks.setdefault(name, np.full(logs.shape, np.nan))
+            block[np.ix_(rows, columns)] = frame.to_numpy()
+            if words:
+                meaning[name] = words
+    return {name: pd.DataFrame(b, logs.index, logs.columns) for name, b in blocks.items()}, meaning
+
+
+def _alike(known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows and columns that are measured together: all without a gap, and those with the same gaps."""
+    T = len(known)
+    if T == 0:
+        return [(np.arange(0), np.arange(known.shape[1]))]
+    first, last = known.argmax(axis=0), T - 1 - known[::-1].argmax(axis=0)
+    gapped = known.any(axis=0) & (known.sum(axis=0) < last - first + 1)
+    groups: dict[bytes, list[int]] = {}
+    for column in np.flatnonzero(gapped).tolist():
+        groups.setdefault(known[:, column].tobytes(), []).append(column)
+    whole = [(np.arange(T), np.flatnonzero(~gapped))] if (~gapped).any() else []
+    return whole + [(np.flatnonzero(known[:, c[0]]), np.array(c)) for c in groups.values()]
+
+
+def _own(logs: pd.DataFrame, fields: Mapping[str, pd.DataFrame]) -> dict[str, tuple[pd.DataFrame, str]]:
+    moved = logs.diff()
+    usual = moved.rolling(YEAR, min_periods=60).std()
+    moved = moved.clip(-WILD * usual.shift(1), WILD * usual.shift(1)).where(usual.shift(1).notna(), moved)
+    told = {TAME: (moved, ""), DEVIATION: (moved.rolling(60, min_periods=30).std(), "")}
     year = moved.rolling(YEAR, min_periods=60).std()
     year = year.where(year > 0)
     for h in (5, 20, 120):
@@ -150,23 +180,24 @@ def _own(
         (logs - mean) / (year * np.sqrt(50)),
         "price against its mean of 50 bars, in deviations",
     )
-    if np.isfinite(bars.values["high"]).any() and np.isfinite(bars.values["low"]).any():
-        high, low = (pd.DataFrame(bars.values[name], logs.index, logs.columns) for name in ("high", "low"))
-        wide = _ratio(high, low)
+    wide = _ratio(fields["high"], fields["low"])
+    if wide.notna().any(axis=None):
         told["range_5"] = (
             _ratio(wide.rolling(5, min_periods=3).mean(), wide.rolling(60, min_periods=40).mean()),
             "high to low of 5 bars against 60, log of the ratio",
         )
-    volume = pd.DataFrame(bars.values["volume"], logs.index, logs.columns)
-    if (volume > 0).to_numpy().any():
-        volume = volume.where(volume > 0)
-        for h, base in ((1, 60), (5, 60), (20, YEAR)):
-            before = volume.shift(h).rolling(base, min_periods=40).median()
-            ratio = _ratio(volume.rolling(h, min_periods=max(1, h // 2)).mean(), before)
-            told[f"volume_{h}"] = (
-                ratio,
-                f"volume of {h} bar{'s' * (h > 1)} against the {base} before, log of the ratio",
-            )
+    volume = fields["volume"].where(fields["volume"] > 0)
+    if volume.notna().any(axis=None):
+        _volumes(told, volume)
+    return told
+
+
+def _volumes(told: dict[str, tuple[pd.DataFrame, str]], volume: pd.DataFrame) -> None:
+    for h, base in ((1, 60), (5, 60), (20, YEAR)):
+        before = volume.shift(h).rolling(base, min_periods=40).median()
+        ratio = _ratio(volume.rolling(h, min_periods=max(1, h // 2)).mean(), before)
+        span = f"{h} bar{'s' * (h > 1)}"
+        told[f"volume_{h}"] = ratio, f"volume of {span} against the {base} before, log of the ratio"
 
 
 def _others(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadInput
@@ -41,13 +42,20 @@ def on_rule(
     count = len(bars.symbols) - beside
     traded = bars.select(*bars.symbols[:count])
     series = bars.close.iloc[:, count:] if beside else None
-    there = traded.close.notna()
-    rung = pd.DataFrame(rings(states(traded, series), conditions), bars.index, bars.close.columns[:count])
-    now = (rung & there).reindex(columns=bars.close.columns, fill_value=False)
-    before = now.shift(1, fill_value=False)
+    rung = rings(states(traded, series), conditions)
+    enter = pd.DataFrame(False, bars.index, bars.close.columns)
+    leave = enter.copy()
+    for n in range(count):
+        own = np.flatnonzero(np.isfinite(bars.values["close"][:, n]))
+        enter.iloc[own, n], leave.iloc[own, n] = _held(rung[own, n], hold)
+    never = enter & False
+    return Signals(never, never, enter, leave) if side == "short" else Signals(enter, leave)
+
+
+def _held(rung: np.ndarray, hold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where a rule on one symbol's own bars (T,) becomes true, and `hold` bars after it was last true."""
+    now = pd.Series(rung)
     lately = now.astype(float).rolling(hold, min_periods=1).max() > 0
-    gone = ~lately & lately.shift(1, fill_value=False)
-    never = now & False
-    if side == "short":
-        return Signals(never, never, now & ~before, gone)
-    return Signals(now & ~before, gone)
+    enter = now & ~now.shift(1, fill_value=False)
+    leave = ~lately & lately.shift(1, fill_value=False)
+    return enter.to_numpy(), leave.to_numpy()
