@@ -236,7 +236,17 @@ def test_one_whose_process_dies_again_and_again_is_given_up(config, catalog, mon
     work(config, once=True)
     (row,) = catalog.occasions.list()
     assert row["state"] == "failed"
-    assert "ended without a word, 3 times" in row["why"]
+    assert "ended without a word (3 times)" in row["why"]
+
+
+def test_one_that_cannot_be_recorded_says_why(config, catalog):
+    add(config, "nightly", "toy")
+    config.reports.write_text("a file where the folder of reports should be")
+    work(config, once=True)
+    (row,) = catalog.occasions.list()
+    assert row["state"] == "failed"
+    assert "reports" in row["why"]
+    assert "Error: " in row["why"]
 
 
 def test_an_end_of_a_run_starts_another(config, catalog, quick):

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapebook import redact
 from tapebook.errors import RunFailed, TapebookError, UnknownName
+from tapebook.integration.vault import refuse_values
 from tapebook.runs import notice
 from tapebook.runs.book import settled
 from tapebook.runs.files import read_json
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 LEASE_SECONDS = 30.0
 """An occasion of another machine's worker is taken over when it was silent for so long."""
 GRACE_SECONDS = 15.0
+SAID = 4000
 UNFINISHED = ("lost", "cancelled")
 _LOG = logging.getLogger("tapebook.worker")
 
@@ -47,6 +50,8 @@ class Job:
     held: Held
     run_id: str
     process: subprocess.Popen[bytes]
+    said: str = ""
+    """Why it could not even be recorded."""
 
     def stop(self) -> None:
         """End the run as Ctrl-C would: it is recorded as cancelled, and its partial notebook is kept."""
@@ -59,6 +64,9 @@ class Job:
             return False
         if self.process.stdin is not None:
             self.process.stdin.close()
+        if self.process.stdout is not None and not self.process.stdout.closed:
+            self.said = self.process.stdout.read(SAID).decode(errors="replace").strip()
+            self.process.stdout.close()
         return True
 
     def kill(self) -> None:
@@ -100,6 +108,7 @@ def _unfit(config: Config, row: Mapping[str, Any]) -> str:
         return f"the template is gone: {error}"
     try:
         found.check(row["parameters"])
+        refuse_values(config, row["parameters"])
     except TapebookError as error:
         if found.hash == row["template_hash"]:
             return str(error)
@@ -171,7 +180,7 @@ def _process(config: Config, said: dict[str, Any], environment: Mapping[str, str
         [sys.executable, "-P", "-m", "tapebook.runs.occasion"],
         stdin=subprocess.PIPE,
         bufsize=0,  # nothing is left to be written when it has gone
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         env=os.environ | dict(environment) | config.environment(),
         start_new_session=True,  # Ctrl-C in a terminal is for the worker, which ends its runs one by one
     )
@@ -185,16 +194,18 @@ def _main() -> None:
     from tapebook.config import Config
 
     said = json.loads(_line())
+    worker = os.dup(1)  # kept for one last word; what else is printed goes nowhere
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
     threading.Thread(target=_end_with_worker, daemon=True).start()
-    # errors are in the run's record; what could not even be recorded is for the worker's log
-    with suppress(RunFailed):
-        run(
-            Config.load(os.environ["TAPEBOOK_HOME"]),
-            said["template"],
-            said["parameters"],
-            timeout=said["timeout"],
-            id=said["id"],
-        )
+    config = Config.load(os.environ["TAPEBOOK_HOME"])
+    try:
+        run(config, said["template"], said["parameters"], timeout=said["timeout"], id=said["id"])
+    except RunFailed:  # it is in the run's record
+        return
+    except Exception as error:  # the worker is told why nothing could be recorded
+        os.write(worker, redact.scrub(f"{type(error).__name__}: {error}").encode()[:SAID])
+        sys.exit(1)
 
 
 def _line() -> bytes:

@@ -96,7 +96,7 @@ class Worker:
         self._deaths: dict[int, int] = {}
         self._due = Due(self._catalog, self._lake)
         self._stop = threading.Event()
-        self._ended = 0
+        self._ended, self._trouble = 0, ""
 
     def stop(self) -> None:
         """End: the runs first, in order."""
@@ -165,12 +165,14 @@ class Worker:
         stopped = self._stop.is_set() and outcome in UNFINISHED
         if stopped or outcome == "lost":
             deaths = self._deaths[held.seq] = self._deaths.get(held.seq, 0) + (not stopped)
-            why = "the worker was stopped" if stopped else f"run {job.run_id} ended without a word"
+            why = (
+                "the worker was stopped" if stopped else job.said or f"run {job.run_id} ended without a word"
+            )
             if deaths < TRIES:
                 catalog.occasions.give_back(held, why)
                 return
             with suppress(UnknownName):
-                given_up(catalog, held, f"{why}, {deaths} times: see the worker's log")
+                given_up(catalog, held, f"{why} ({deaths} times)")
         else:
             with suppress(UnknownName):  # the schedule was removed meanwhile
                 over(self._config, catalog, held, job.run_id)
@@ -223,7 +225,10 @@ class Worker:
         try:
             return act()
         except Exception as error:
-            _LOG.warning("%s: %s; trying again", type(error).__name__, str(error).partition("\n")[0])
+            said = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            if said != self._trouble:  # once, however long it lasts
+                _LOG.warning("%s; trying again", said)
+            self._trouble = said
             self._stop.wait(IDLE_SECONDS)
             return otherwise
 
