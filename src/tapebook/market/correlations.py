@@ -223,9 +223,9 @@ def correlations(
     rests: list[np.ndarray] = []
     counts = 0
     for number, window in enumerate(params["windows"]):
-        part, rest, count = questions(returns.iloc[-window:] if window else returns, params, number, keep)
+        part, dropped, count = questions(returns.iloc[-window:] if window else returns, params, number, keep)
         tables.append(part)
-        rests.append(rest)
+        rests.append(dropped)
         counts += count
         warnings += not_asked(returns.shape[1], count, window, params)
     if not counts:
