@@ -161,7 +161,7 @@ def _record(found: Found) -> dict[str, Any]:
         "end": of.end.isoformat(),
         "snapshot": of.snapshot,
         "asked": int(getattr(found, "asked", table["p"].notna().sum())),
-        "held": int(table["holds"].astype(bool).sum()),
+        "held": int(getattr(found, "held", table["holds"].astype(bool).sum())),
         "coverage": found.coverage.share,
         "summary": found.summary,
     }
