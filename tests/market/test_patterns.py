@@ -139,6 +139,21 @@ def test_a_shape_that_is_planted_twice_is_the_motif():
     assert min(np.diff(starts)) >= LENGTH
 
 
+def test_a_shape_is_drawn_with_what_came_next():
+    scan = patterns(holey(), kinds=("shapes",))
+    own = scan.shapes[(scan.shapes["symbol"] == "S2") & (scan.shapes["shape"] == "motif")]
+    figure = scan.shape_figure("S2", number=int(own["number"].iloc[0]))
+    lines = [trace for trace in figure.data if trace.mode == "lines"]
+    assert len(lines) == (own["number"] == own["number"].iloc[0]).sum()
+    close = scan.bars.close["S2"].dropna()
+    first = close.index.get_loc(own["start"].iloc[0])
+    assert lines[0].y[list(lines[0].x).index(0)] == 0.0
+    expected = 100.0 * np.log(close.iloc[first] / close.iloc[first + LENGTH - 1])
+    assert lines[0].y[0] == pytest.approx(expected)
+    with pytest.raises(UnknownName, match="shape"):
+        scan.shape_figure("S2", "discord", 9)
+
+
 # ---- against slow and obvious twins
 
 

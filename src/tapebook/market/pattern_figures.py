@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tapebook.errors import UnknownName
 from tapebook.market import pattern_kernels as kernel
 from tapebook.market.pattern_events import Own, masks, turns_of
 from tapebook.theme import LIGHT, template
@@ -91,6 +92,43 @@ def path_figure(scan: Patterns, row: pd.Series) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="bars since the open after the pattern")
     figure.update_yaxes(title_text="mean log return, %", zeroline=True)
+    return figure
+
+
+def shape_figure(scan: Patterns, symbol: str, shape: str, number: int) -> go.Figure:
+    """Occurrences of a motif, or a discord, each from its own last close, and as many bars after it."""
+    import plotly.graph_objects as go
+
+    from tapebook.market.pattern_shapes import LENGTH
+
+    table = scan.shapes
+    own = table[(table["symbol"] == symbol) & (table["shape"] == shape) & (table["number"] == number)]
+    if not len(own):
+        known = (table["symbol"] + " " + table["shape"] + " " + table["number"].astype(str)).unique()
+        raise UnknownName("shape", f"{symbol} {shape} {number}", known)
+    close = scan.bars.close[symbol].dropna()
+    figure = go.Figure()
+    for n, start in enumerate(own["start"]):
+        first = int(close.index.get_indexer([start])[0])
+        part = np.log(close.to_numpy(dtype=float)[first : first + 2 * LENGTH])
+        bars = np.arange(len(part)) - LENGTH + 1
+        color = LIGHT.series[n % len(LIGHT.series)] if len(own) <= len(LIGHT.series) else LIGHT.muted
+        name, width = f"{start:%Y-%m-%d}", 2.0 if len(own) <= len(LIGHT.series) else 1.2
+        moved = 100.0 * (part - part[LENGTH - 1])
+        figure.add_scatter(
+            x=bars, y=moved, name=name, mode="lines", line={"color": color, "width": width},
+            hovertemplate=f"{name}, bar %{{x}}: %{{y:.1f}} %<extra></extra>",
+            showlegend=len(own) <= len(LIGHT.series),
+        )  # fmt: skip
+    figure.add_vrect(x0=1 - LENGTH, x1=0, fillcolor=LIGHT.line, opacity=0.35, line_width=0, layer="below")
+    count = f"{len(own)} times" if len(own) > 1 else "once"
+    figure.update_layout(
+        template=template(), height=460, margin={"t": 90},
+        title={"text": f"{symbol}: {shape} {number}, seen {count}"
+                       "<br><sup>shaded: the shape; right of it: what came next, known only later</sup>"},
+    )  # fmt: skip
+    figure.update_xaxes(title_text="bars since the end of the shape")
+    figure.update_yaxes(title_text="log return since the end of the shape, %", zeroline=True)
     return figure
 
 

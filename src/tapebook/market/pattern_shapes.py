@@ -1,4 +1,8 @@
-"""Recurring shapes: the nearest earlier window of the same series, and what came after it."""
+"""Recurring shapes: the nearest earlier window of the same series, and what came after it.
+
+The matrix profile equals that of stumpy (a test says so), by loops of our own: those of stumpy are
+compiled anew in every process, which takes half a minute.
+"""
 
 from __future__ import annotations
 

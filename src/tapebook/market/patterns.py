@@ -92,6 +92,12 @@ class Patterns(Scan):
 
         return path_figure(self, self.row(finding))
 
+    def shape_figure(self, symbol: str, shape: str = "motif", number: int = 1) -> go.Figure:
+        """Draw one motif or discord of `shapes`: its occurrences laid over each other, and what came next."""
+        from tapebook.market.pattern_figures import shape_figure
+
+        return shape_figure(self, symbol, shape, number)
+
     def idea(self, finding: int = 0) -> Idea:
         """Hold for the finding's horizon after the pattern: long where the effect is above 0, short below."""
         row = self.row(finding)
