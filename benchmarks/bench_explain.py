@@ -10,7 +10,7 @@ Speed: every move of the sample's four long histories, warm.
 """
 
 import sys
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
@@ -91,16 +91,18 @@ def speed(count=12):
         desk.ingest("sample")
         bars = desk.bars("AAPL,IBM,MSFT,GOOG")
         explain.explain(moves(bars), 0).figures()
-        seconds, drawn = [], []
+        seconds, drawn, busy = [], [], []
         for number in range(count):
             found = moves(bars)  # a new scan: nothing is kept from the move before
-            start = perf_counter()
+            start, used = perf_counter(), process_time()
             told = explain.explain(found, number)
             seconds.append(perf_counter() - start)
+            busy.append(process_time() - used)
             told.figures()
             drawn.append(perf_counter() - start)
         desk.close()
     print(f"explain, warm: median {np.median(seconds):.2f} s, slowest {max(seconds):.2f} s", end="; ")
+    print(f"CPU {np.median(busy):.2f} s", end="; ")
     print(f"with figures {np.median(drawn):.2f} s, {max(drawn):.2f} s")
 
 

@@ -139,3 +139,55 @@ def test_bad_input_says_what_to_do():
         attribution(bars, over(bars, 20, 22))
     alone = attribution(bars["S0"], move)
     assert alone.parts.index.tolist() == ["drift", "unexplained"]
+
+
+def test_a_driver_that_cannot_be_asked_is_left_out_and_named():
+    X = returns(seed=2)
+    bars = panel(X)
+    young = np.where(np.arange(400) < 280, np.nan, X[:, 1])  # 20 returns before the move
+    gone = np.where(np.arange(400) >= 290, np.nan, X[:, 2])  # none during it
+    wild = np.where(np.arange(400) == 250, np.inf, X[:, 3])  # an infinity is no return
+    factors = pd.DataFrame({"young": young, "gone": gone, "wild": wild, "flat": 0.0}, bars.index)
+    told = attribution(bars, over(bars, 300, 304), factors=factors)
+    assert told.left_out == ("young", "gone", "flat")
+    assert "wild" in told.parts.index
+    assert "Not asked, for want of returns: young, gone, flat." in told.summary
+    assert told.parts["part"].sum() == pytest.approx(told.change, abs=1e-10)
+
+
+def test_factors_have_stamps_and_names_of_their_own():
+    bars = panel(returns())
+    move = over(bars, 300, 301)
+    for index, columns, said in (
+        (pd.RangeIndex(400), ["oil"], "one row a stamp, in UTC"),
+        (pd.date_range("1980-01-01", periods=400, tz="UTC"), ["oil"], "the same stamps"),
+        (bars.index, ["market"], "the name 'market' is taken"),
+        (bars.index, ["oil", "oil"], "the name 'oil' is taken"),
+    ):
+        factors = pd.DataFrame(np.ones((400, len(columns))), index, columns)
+        with pytest.raises(BadInput, match=said):
+            attribution(bars, move, factors=factors)
+
+
+def test_a_holiday_within_or_before_the_move_loses_none_of_it():
+    X = returns(seed=6)
+    close = panel(X).close.copy()
+    close.iloc[[150, 299, 302], 0] = np.nan
+    bars = Bars.from_frames(close=close)
+    told = attribution(bars, over(bars, 300, 304))
+    assert told.change == pytest.approx(np.log(close.iloc[304, 0] / close.iloc[298, 0]))
+    assert told.parts["part"].sum() == pytest.approx(told.change, abs=1e-10)
+    assert told.parts.loc["drift", "driver"] == 4  # its own bars; the market's days in between count whole
+    others = np.log(close.iloc[:, 1:]).diff().mean(axis=1)
+    assert told.parts.loc["market", "driver"] == pytest.approx(others.iloc[299:305].sum())
+    with pytest.raises(NoData, match="no close at its first or last bar"):
+        attribution(bars, over(bars, 299, 304))
+
+
+def test_a_newcomer_is_no_part_of_the_market():
+    X = returns(seed=6)
+    close = panel(X).close.copy()
+    close.iloc[:275, 5] = np.nan  # 25 bars before the move
+    told = attribution(Bars.from_frames(close=close), over(panel(X), 300, 304))
+    without = attribution(Bars.from_frames(close=close.iloc[:, :5]), over(panel(X), 300, 304))
+    pd.testing.assert_frame_equal(told.parts, without.parts)
