@@ -138,6 +138,7 @@ def test_changes_of_strategies_are_told(catalog):
     save = catalog.strategies.save
     save("mine", "x = 1", "h1")
     save("mine", "x = 2", "h2")
+    save("mine", "x = 2", "h2")  # the same again is no change
     catalog.strategies.change("mine", 1, notes="why")
     catalog.strategies.archive("mine")
     catalog.strategies.restore("mine", 2)

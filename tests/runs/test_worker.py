@@ -175,7 +175,8 @@ def test_a_notice_that_fails_fails_no_run_and_is_tried_again(config, catalog, qu
     assert [e.final for e in catalog.events.latest(topics=["integration.failed"])] == [False, False, True]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_one_that_is_told_to_end_ends_cleanly_and_the_next_makes_the_run_again(config, catalog, number):
     add(config, "slow", "trouble", {"how": "hang", "seconds": 2.5})
     worker = start(config, "--once")

@@ -68,9 +68,9 @@ class Strategies:
             rows = self._versions(name)
             same = next((row for row in rows if _same(row, source, code_hash, said)), None)
             if same is not None:
-                self.change(
-                    name, same.version, archived=False, notes=notes or same.notes, extra=_known(same, extra)
-                )
+                now = {"archived": False, "notes": notes or same.notes, "extra": _known(same, extra)}
+                if now != {"archived": same.archived, "notes": same.notes, "extra": same.extra or {}}:
+                    self.change(name, same.version, **now)
                 return int(same.version)
             newest = rows[0].version if rows else 0
             row: dict[str, Any] = said | {
