@@ -187,3 +187,52 @@ def rearranged(rows, begin, order, block, moved):
                 at += 1
                 if at == T:
                     at = 0
+
+
+@njit(cache=True, nogil=True)
+def variances(rows, weights, first, second, lags, r, told):
+    """Fill `told` (P,) with the variance of each r, by the influence of each row and its memory.
+
+    `rows` (N, T) standardised, NaN where missing; row `first` leads `second` by `lags`. Influences
+    w (x y − r (x² + y²) / 2), 0 on rows that either lacks, x and y standardised again on those both have.
+    """
+    T = rows.shape[1]
+    z = np.empty(T)
+    for p in range(len(first)):
+        a, b, lag = rows[first[p]], rows[second[p]], lags[p]
+        n = T - lag
+        total = mx = my = 0.0
+        for t in range(n):
+            x, y = a[t], b[t + lag]
+            if not (np.isnan(x) or np.isnan(y)):
+                w = weights[t + lag]
+                total += w
+                mx += w * x
+                my += w * y
+        mx, my = mx / total, my / total
+        vx = vy = 0.0
+        for t in range(n):
+            x, y = a[t], b[t + lag]
+            if not (np.isnan(x) or np.isnan(y)):
+                w = weights[t + lag] / total
+                vx += w * (x - mx) ** 2
+                vy += w * (y - my) ** 2
+        gx, gy = 1.0 / np.sqrt(vx), 1.0 / np.sqrt(vy)
+        for t in range(n):
+            x, y = (a[t] - mx) * gx, (b[t + lag] - my) * gy
+            z[t] = weights[t + lag] / total * (x * y - r[p] * (x * x + y * y) / 2.0)
+            if np.isnan(z[t]):
+                z[t] = 0.0
+        told[p] = long_run(z[:n], int(4.0 * (n / 100.0) ** (2.0 / 9.0)))
+
+
+@njit(cache=True, nogil=True)
+def long_run(z, reach):
+    """Variance of the sum of z, Bartlett's weights over `reach` lags (Newey & West 1987); 0 at least."""
+    variance = 0.0
+    for h in range(reach + 1):
+        total = 0.0
+        for t in range(h, len(z)):
+            total += z[t] * z[t - h]
+        variance += total if h == 0 else 2.0 * (1.0 - h / (reach + 1.0)) * total
+    return max(variance, 0.0)
