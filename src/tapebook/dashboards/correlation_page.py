@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tapebook.dashboards import figures, look, parts
 from tapebook.dashboards.apology import guarded
 from tapebook.dashboards.asked import Address, asked_record
-from tapebook.dashboards.run_page import foot
+from tapebook.dashboards.run_page import charts, foot
+from tapebook.data.plain import file_name
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -32,7 +33,9 @@ def correlation_page(config: Config) -> ipywidgets.Widget:
     found = parts.rows(record, "findings")
     if not found:
         return w.VBox([*top, parts.html("<p>This scan has stored no findings.</p>"), *foot(record)])
-    return w.VBox([*top, _explorer(record, found, address), *foot(record)])
+    others = [name for name in record.names("figures") if not name.startswith("pair ")]
+    more = [parts.html("<h2>Through time, and what belongs together</h2>"), charts(record, others, address)]
+    return w.VBox([*top, _explorer(record, found, address), *(more if others else []), *foot(record)])
 
 
 def _explorer(record: Record, found: list[dict[str, Any]], address: Address) -> Any:
@@ -40,7 +43,8 @@ def _explorer(record: Record, found: list[dict[str, Any]], address: Address) -> 
 
     lags = sorted({row["lag"] for row in found if row.get("lag") is not None})
     windows = sorted({str(row.get("window")) for row in found})
-    pairs = sorted({(row["a"], row["b"]) for row in found})
+    pairs = sorted({tuple(sorted((row["a"], row["b"]))) for row in found})
+    symbols = _symbols(record, found)
     view = address.keep("view", parts.choice("view", VIEWS))
     lag = address.keep("lag", parts.slider("lag, bars", lags, 0 if 0 in lags else lags[0]))
     window = address.keep("window", parts.choice("window", windows))
@@ -56,7 +60,7 @@ def _explorer(record: Record, found: list[dict[str, Any]], address: Address) -> 
         window.layout.display = "none" if one or len(windows) < 2 else None
         if one:
             chart.show(_pair(record, found, pair.value))
-            shown = [row for row in found if f"{row['a']} {row['b']}" == pair.value]
+            shown = [row for row in found if " ".join(sorted((row["a"], row["b"]))) == pair.value]
         else:
             shown = [
                 row
@@ -66,7 +70,7 @@ def _explorer(record: Record, found: list[dict[str, Any]], address: Address) -> 
                 and (which.value != HELD or row.get("holds"))
             ]
             draw = _heat if view.value == "heat map" else _network
-            chart.show(draw(shown, _symbols(found), lag.value))
+            chart.show(draw(shown, symbols, lag.value))
         shown.sort(key=lambda row: -abs(row.get("effect") or 0))
         names = [n for n in ("a", "b", "lag", "effect", "low", "high", "n", "q", "holds") if n in found[0]]
         told.value = look.page("<h2>The strongest of them</h2>", parts.table(shown[:15], names, look.plain))
@@ -77,8 +81,11 @@ def _explorer(record: Record, found: list[dict[str, Any]], address: Address) -> 
     return w.VBox([parts.controls(view, pair, lag, window, which), parts.boxed(chart), told])
 
 
-def _symbols(found: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in found for name in (row["a"], row["b"])))
+def _symbols(record: Record, found: list[dict[str, Any]]) -> list[str]:
+    """Neighbours are alike, as far as the scan found clusters; then the others."""
+    ordered = [str(row["symbol"]) for row in parts.rows(record, "clusters")]
+    named = dict.fromkeys(name for row in found for name in (row["a"], row["b"]))
+    return [name for name in dict.fromkeys([*ordered, *named]) if name in named]
 
 
 def _heat(shown: list[dict[str, Any]], symbols: list[str], lag: int) -> dict[str, Any]:
@@ -146,14 +153,18 @@ def _network(shown: list[dict[str, Any]], symbols: list[str], lag: int) -> dict[
 
 def _pair(record: Record, found: list[dict[str, Any]], pair: str) -> dict[str, Any]:
     """The recorded figure of a pair; of one that has none, its correlation at each lag."""
-    name = f"pair {pair}"
-    if name in record.names("figures"):
-        try:
-            return figures.load(record.folder / "figures" / f"{name}.json")
-        except (OSError, ValueError):
-            pass
-    own = sorted((row for row in found if f"{row['a']} {row['b']}" == pair), key=lambda row: row["lag"])
-    known = [row for row in own if row.get("effect") is not None]
+    one = next(row for row in found if " ".join(sorted((row["a"], row["b"]))) == pair)
+    a, b = sorted((one["a"], one["b"]))
+    for name in (file_name(f"pair {a} {b}"), file_name(f"pair {b} {a}")):
+        if name in record.names("figures"):
+            try:
+                return figures.load(record.folder / "figures" / f"{name}.json")
+            except (OSError, ValueError):
+                break
+    ahead = [row for row in found if (row["a"], row["b"]) == (a, b)]
+    behind = [row | {"lag": -row["lag"]} for row in found if (row["a"], row["b"]) == (b, a)]
+    known = [row for row in [*ahead, *behind] if row.get("effect") is not None]
+    known.sort(key=lambda row: row["lag"])
     bars = {
         "type": "bar", "name": "correlation", "x": [row["lag"] for row in known],
         "y": [row["effect"] for row in known],
@@ -164,7 +175,7 @@ def _pair(record: Record, found: list[dict[str, Any]], pair: str) -> dict[str, A
         },
     }  # fmt: skip
     layout = {
-        "title": {"text": f"{pair.replace(' ', ' and ')}: correlation at each lag, with its interval"},
+        "title": {"text": f"{a} and {b}: correlation at each lag, with its interval; above 0 {a} leads"},
         "height": 420,
         "xaxis": {"title": {"text": "lag, bars"}},
         "yaxis": {"title": {"text": "correlation"}, "range": [-1, 1]},
