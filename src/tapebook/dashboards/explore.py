@@ -124,7 +124,7 @@ class Explorer:
             [self._strategy, self._add, w.HBox([w.Label("", layout=w.Layout(width="122px")), self._symbols])]
         )
         when = w.VBox([self._start, self._end, self._seen])
-        row = w.Layout(display="flex", flex_flow="row wrap", gap="4px 20px")
+        row = w.Layout(display="flex", flex_flow="row wrap", grid_gap="4px 20px")
         self._view = w.VBox(
             [w.Box([what, when, self._params], layout=row), self._state, *self._stage.widgets()]
         )
@@ -171,6 +171,8 @@ class Explorer:
             self._say("" if field is not None else str(error))
         except TapebookError as error:
             self._say(str(error))
+        except Exception as error:  # a strategy's own: unseen it would leave "trading …" for ever
+            self._say(f"{self._strategy.value} failed with {type(error).__name__}: {error}")
 
     def _asked(self) -> Any:
         """What the controls say, as a key; None while nothing is picked or a value is wrong."""

@@ -71,7 +71,7 @@ def _blank(figure: go.Figure) -> dict[str, Any]:
 
 
 class Live:
-    """Widgets. The chart is made complete and then changed: one that is filled later stays empty in a box."""
+    """Widgets: words, and a chart that is sent once and then follows."""
 
     def __init__(self) -> None:
         import ipywidgets as w
@@ -86,17 +86,11 @@ class Live:
         """Nothing: the widgets are shown with the others."""
 
     def show(self, words: str, figure: go.Figure) -> None:
-        """Replace the words; send the chart once, then only what changed."""
-        from tapebook.dashboards.figures import widget
+        """Replace words and figure."""
+        from tapebook.dashboards.chart import Chart
 
-        self._words.value = words
-        if not self._place.children:
-            self._place.children = (widget(figure.to_plotly_json()),)
-            return
-        chart = self._place.children[0]
-        with chart.batch_update():
-            for shown, trace in zip(chart.data, figure.data, strict=True):
-                said = trace.to_plotly_json()
-                shown.update({k: v for k, v in said.items() if k != "type"}, overwrite=True)
-            layout = figure.layout.to_plotly_json()
-            chart.update_layout({k: v for k, v in layout.items() if k != "template"})
+        self._words.value, said = words, json.loads(figure.to_json())
+        if self._place.children:
+            self._place.children[0].show(said)
+        else:
+            self._place.children = (Chart(said),)

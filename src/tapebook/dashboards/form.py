@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tapebook.runs.record import Run
     from tapebook.runs.template import Template
 
+ANCHOR = "color:var(--jp-content-link-color,var(--accent,#0060A0));text-decoration:underline"
 LAB = "TAPEBOOK_LAB"
 """Where our part of the JupyterLab server that started this kernel answers; it says so itself."""
 
@@ -96,8 +97,11 @@ class Form:
         import ipywidgets as w
 
         help = self.template.parameters[name].help
-        words = w.HTML(f"<span style='{INK};font-size:12px;opacity:.75'>{escape(help)}</span>")
-        return w.HBox([field.box, words], layout=w.Layout(flex_flow="row wrap"))
+        words = w.HTML(
+            f"<div style='{INK};font-size:12px;line-height:1.3;padding:6px 0 0 8px'>{escape(help)}</div>"
+        )
+        words.layout.flex = "1 1 160px"
+        return w.HBox([field.box, words])
 
     def _progress(self, done: int, total: int, doing: str) -> None:
         self._bar.max, self._bar.value = max(total, 1), done
@@ -106,12 +110,13 @@ class Form:
     def _failed(self, error: RunFailed) -> None:
         first = str(error).partition("\n")[0]
         page = _address(error.run_id, "report.html")
-        link = f" <a href='{escape(page)}' target='_blank'>What happened</a>" if page else ""
+        link = f" <a style='{ANCHOR}' href='{escape(page)}' target='_blank'>What happened</a>" if page else ""
         self._end("danger", f"{escape(first)}{link}", html=True)
 
     def _refused(self, error: TapebookError) -> None:
         """Say what is wrong beside the field that it is of, if it is one's."""
         name = getattr(error, "name", None)
+        self._bar.layout.display = "none"
         if isinstance(error, BadParameter) and name in self._fields:
             self._fields[name].complain(f"expected {error.expected}")
             self._end("danger", "Not started: see the field that is marked.")
@@ -145,7 +150,8 @@ def _link(run: Run) -> str:
     )
     page = _address(run.id, "report.html") or run.html.as_uri()
     title = escape(str(run.manifest.get("title") or run.id))
-    return f"<b>✓ <a href='{escape(page)}' target='_blank'>{title}</a></b> <span>{figures}</span>"
+    link = f"<a style='{ANCHOR}' href='{escape(page)}' target='_blank'>{title}</a>"
+    return f"<b>✓ {link}</b> <span>{figures}</span>"
 
 
 def _address(run_id: str, file: str) -> str | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SLIDE = 1_000
 """Whole numbers with at most so many values are slid; others are typed."""
 WIDE = {"description_width": "118px"}
-TROUBLE = "color:#B3261E;font-size:12px;line-height:1.35;margin:0 0 4px 122px;max-width:300px"
+TROUBLE = "color:#B3261E;font-size:12px;line-height:1.35;margin:0 0 4px 122px;max-width:330px"
 
 
 class Field:
@@ -66,7 +66,7 @@ def of_template(parameter: TemplateParameter, *, default: Any, secrets: Iterable
 
     look: dict[str, Any] = {
         "description": parameter.name,
-        "description_tooltip": parameter.expected,
+        "tooltip": parameter.expected,
         "style": WIDE,
     }
     if parameter.type == "bool" and not parameter.optional:
@@ -74,7 +74,7 @@ def of_template(parameter: TemplateParameter, *, default: Any, secrets: Iterable
     shown = (
         "" if default is None else ",".join(map(str, default)) if isinstance(default, list) else str(default)
     )
-    hint = parameter.help or parameter.expected
+    hint = "" if parameter.type == "str" else parameter.expected.partition(" (")[0]
     look |= {"placeholder": hint, "continuous_update": False, "layout": w.Layout(width="440px")}
     offered = [f"secret:{name}" for name in secrets] if parameter.type == "str" else []
     control = w.Combobox(value=shown, options=offered, **look) if offered else w.Text(shown, **look)
@@ -90,7 +90,7 @@ def _control(p: Parameter) -> Any:
     """Return the widget that fits a strategy's parameter."""
     import ipywidgets as w
 
-    look: dict[str, Any] = {"description": p.name, "description_tooltip": p.expected, "style": WIDE}
+    look: dict[str, Any] = {"description": p.name, "tooltip": p.expected, "style": WIDE}
     late = look | {"continuous_update": False, "layout": w.Layout(width="380px")}
     if p.choices is not None:
         return w.Dropdown(options=[(str(choice), choice) for choice in p.choices], value=p.default, **look)
@@ -105,7 +105,7 @@ def _control(p: Parameter) -> Any:
         return w.IntText(p.default, **late)
     if bounded:
         step = _step(float(p.high) - float(p.low))  # type: ignore[arg-type]
-        return w.FloatSlider(p.default, min=p.low, max=p.high, step=step, readout_format=".4~g", **late)
+        return w.FloatSlider(p.default, min=p.low, max=p.high, step=step, readout_format=".4g", **late)
     return w.FloatText(p.default, **late)
 
 
