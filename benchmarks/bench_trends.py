@@ -20,6 +20,8 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import Regime, factor_market, random_walk, regimes
+from tapebook.data.synthetic.changing import CALM, CRISIS
+from tapebook.data.synthetic.market import Market
 from tapebook.market.scan import judged
 from tapebook.market.trend_breaks import KINDS, observed
 from tapebook.market.trend_series import series_of
@@ -109,29 +111,36 @@ def recall_of_shifts(seeds: int) -> None:
 
 
 def recall_of_regimes(seeds: int) -> None:
-    """Print how many clear changes of `synthetic.regimes` are told within 10 bars."""
-    print(f"\nsynthetic.regimes, changes with 120 bars or more on both sides, {seeds} seeds")
-    markets = {
+    """Print how many changes of `synthetic.regimes` are told within 10 bars, at the time and in hindsight."""
+    cases = {
         "volatility 12 -> 36 %": ("volatility", (Regime(0.12, 0.12, 500.0), Regime(-0.25, 0.36, 400.0))),
         "drift +250 -> -250 %": ("mean", (Regime(2.5, 0.15, 500.0), Regime(-2.5, 0.15, 400.0))),
+        "short crises, 12 -> 35 %": ("volatility", (CALM, CRISIS)),
     }
-    for name, (of, among) in markets.items():
-        clear = near = told = wrong = 0
-        for seed in range(seeds):
-            market = regimes(seed=seed, among=among)
-            state = market.truth.states.to_numpy()
-            at = np.flatnonzero(np.diff(state)) + 1
-            edges = np.concatenate([[0], at, [len(state)]])
-            kept = [a for n, a in enumerate(at) if min(a - edges[n], edges[n + 2] - a) >= 120]
-            scan = trends(market.bars)
-            own = scan.breaks[scan.breaks["of"] == of]
-            place = scan.closes.index.get_indexer(own["ts"])
-            clear, told = clear + len(kept), told + len(own)
-            near += sum(np.abs(place - a).min(initial=9999) <= 10 for a in kept)
-            wrong += sum(np.abs(at - p).min(initial=9999) > 10 for p in place)
-        print(
-            f"{name:24}{near} of {clear} ({near / clear:.1%}) within 10 bars; {wrong} of {told} told are not"
-        )
+    for name, (of, among) in cases.items():
+        print(f"\nsynthetic.regimes, {name}, {seeds} seeds: told within 10 bars of those that last")
+        markets_told = [(m, trends(m.bars)) for m in (regimes(seed=s, among=among) for s in range(seeds))]
+        for table in ("breaks", "hindsight"):
+            told = [placed(market, getattr(scan, table), of) for market, scan in markets_told]
+            wrong = sum(int((far(p, at) > 10).sum()) for p, at, _ in told)
+            line = f"{table:12}{sum(len(p) for p, _, _ in told):>5} told, {wrong} of them wrong;"
+            for least in (1, 20, 40, 60, 120):
+                near = np.concatenate([far(at[side >= least], p) <= 10 for p, at, side in told])
+                line += f"  {least}+ bars {near.mean():.1%} of {len(near)}"
+            print(line, flush=True)
+
+
+def far(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Bars from each place to the nearest of the others."""
+    return np.abs(np.subtract.outer(places, others)).min(axis=1, initial=9999)
+
+
+def placed(market: Market, table: pd.DataFrame, of: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of the changes told, rows of those planted, and bars of the shorter level beside each planted."""
+    at = np.flatnonzero(np.diff(market.truth.states.to_numpy())) + 1
+    edges = np.concatenate([[0], at, [len(market.bars)]])
+    side = np.minimum(at - edges[:-2], edges[2:] - at)
+    return market.bars.index.get_indexer(table.loc[table["of"] == of, "ts"]), at, side
 
 
 def speed() -> None:

@@ -218,8 +218,8 @@ def test_a_price_that_stands_still_is_judged_all_the_same():
 
 
 def test_bars_without_enough_returns_are_not_asked():
-    index = pd.bdate_range("2010-01-04", periods=70)
-    close = 100 + np.random.default_rng(0).standard_normal(70).cumsum()
+    index = pd.bdate_range("2010-01-04", periods=38)
+    close = 100 + np.random.default_rng(0).standard_normal(38).cumsum()
     bars = Bars.from_frames(close=pd.Series(close, index, name="A"))
     table, asked = found(series_of(bars), bars.index, 252.0, 0.05)
     assert (len(table), len(asked)) == (0, 0)

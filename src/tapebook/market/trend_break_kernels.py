@@ -7,9 +7,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-WINDOW, SHORT, BEFORE, AFTER, LEAST, COARSE = 1000, 500, 60, 20, 5, 5
+WINDOW, SHORT, BEFORE, AFTER, LEAST, COARSE = 1000, 500, 20, 20, 5, 5
 """Bars looked back, and at second; before and after a change, then at least after it; step of the search."""
-BLOCK = 40
+BLOCK = 20
 """Bars in a block; sums over blocks tell how much the level wanders by itself."""
 VOLATILITY, MEAN = 0, 1
 
@@ -51,7 +51,7 @@ def split(kind, total, a, t, lo, hi, step):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _wander(kind, y, total, a, s, t):
-    """Variance about two levels, and that of 40-bar sums over that of independent ones, at least 1."""
+    """Variance about two levels, and that of 20-bar sums over that of independent ones, at least 1."""
     n = t + 1 - a
     first, second = (total[s] - total[a]) / (s - a), (total[t + 1] - total[s]) / (t + 1 - s)
     rest = np.empty(n)

@@ -68,7 +68,7 @@ def found(
     A penalised likelihood searched at every bar for one change since the last (Page 1954; the window's
     best split, as in Killick, Fearnhead & Eckley 2012 PELT with the same cost, which looks back from the
     end: `segments`). Of volatility: sizes of returns with an exponential likelihood; of the mean: returns
-    over their volatility so far, squared error. Both over the level's own wander in 40-bar blocks, so that
+    over their volatility so far, squared error. Both over the level's own wander in 20-bar blocks, so that
     clustered volatility and autocorrelation are no change. A mean that shifts by as much as a bar moves also
     shifts the sizes, and is told twice.
     """
