@@ -26,24 +26,28 @@ class Due:
         self._catalog, self._lake = catalog, lake
         self._coming: dict[tuple[str, str], datetime] = {}
         self._looked: set[tuple[int, int]] = set()
+        self._heard: dict[str, int] = {}
         self._said: set[str] = set()
 
     def mark(self, now: datetime | None = None) -> None:
         """Write down what is due at `now`."""
         moment = now or datetime.now(UTC)
         snapshot = event_bars.tell(self._lake, self._catalog)
+        newest = self._catalog.events.newest()
         for row in self._catalog.schedules.all("active"):
             try:
-                self._one(row, moment, snapshot)
+                self._one(row, moment, snapshot, newest)
             except Exception as error:  # one that cannot be read must not keep the others from running
                 if (said := f"schedule {row['name']}: {type(error).__name__}: {error}") not in self._said:
                     self._said.add(said)
                     _LOG.warning("%s", said)
 
-    def _one(self, row: Mapping[str, Any], now: datetime, snapshot: int) -> None:
+    def _one(self, row: Mapping[str, Any], now: datetime, snapshot: int, newest: int) -> None:
         rule, name = row["rule"], row["name"]
         if rule["kind"] == "event":
-            self._catalog.schedules.due_by_events(name, partial(schedule_rule.matches, rule))
+            if self._heard.get(name) != newest:
+                self._catalog.schedules.due_by_events(name, partial(schedule_rule.matches, rule))
+                self._heard[name] = newest
             return
         if self._later(row, now):
             found = schedule_rule.missed(rule, datetime.fromisoformat(row["anchor"]), now)

@@ -205,7 +205,7 @@ def listing(config: Config) -> pd.DataFrame:
         active = row["state"] == "active"
         following = next(schedule_rule.times(row["rule"], now), None) if active else None
         said = {key: row[key] for key in ("name", "template", "state")}
-        said |= {"when": schedule_rule.told(row["rule"]), "next": following, "last": last.get("due")}
+        said |= {"when": schedule_rule.told(row["rule"]), "next": following, "last": _time(last.get("due"))}
         listed.append(said | {"outcome": last.get("state"), "run": last.get("run_id")})
     return pd.DataFrame(listed, columns=_LISTED)
 
@@ -217,9 +217,12 @@ def history(config: Config, name: str, limit: int | None = 50) -> pd.DataFrame:
     with _open(config) as catalog:
         catalog.schedules.get(name)
         rows = catalog.occasions.list(name, limit=limit)
-    return pd.DataFrame(
-        [{key: row["run_id" if key == "run" else key] for key in _PAST} for row in rows], columns=_PAST
-    )
+    times = {"due", "started", "finished"}
+    past = [
+        {key: _time(row[key]) if key in times else row["run_id" if key == "run" else key] for key in _PAST}
+        for row in rows
+    ]
+    return pd.DataFrame(past, columns=_PAST)
 
 
 def pause(config: Config, name: str) -> None:
@@ -258,6 +261,10 @@ def _open(config: Config) -> Iterator[Catalog]:
 
     with closing(Catalog.open(config)) as catalog:
         yield catalog
+
+
+def _time(said: str | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said).replace(microsecond=0)
 
 
 def _utc(moment: datetime) -> str:

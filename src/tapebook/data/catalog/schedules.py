@@ -111,21 +111,23 @@ class Schedules:
         itself, through a run of its own or a chain of schedules, does not count.
         """
         mine = event_cursors.c.subscriber == _subscriber(name)
-        with self._rows.reading() as connection:
-            cursor = connection.execute(select(event_cursors).where(mine)).mappings().one_or_none()
-        if cursor is None:
-            return 0
-        waiting = Events(self._rows).after(cursor["after"], [cursor["topic"]], limit=BATCH)
-        if not waiting:
-            return 0
-        with self._rows.writing() as connection:
-            moved = update(event_cursors).where(mine, event_cursors.c.after == cursor["after"])
-            if not connection.execute(moved.values(after=waiting[-1].seq)).rowcount:
-                return 0
-            found = [e for e in waiting if matches(e) and not _own(connection, name, e, _DEEP)]
-            if found:
-                self._put_event(connection, name, found)
-        return len(found)
+        count = 0
+        while True:
+            with self._rows.reading() as connection:
+                cursor = connection.execute(select(event_cursors).where(mine)).mappings().one_or_none()
+            if cursor is None:
+                return count
+            waiting = Events(self._rows).after(cursor["after"], [cursor["topic"]], limit=BATCH)
+            if not waiting:
+                return count
+            with self._rows.writing() as connection:
+                moved = update(event_cursors).where(mine, event_cursors.c.after == cursor["after"])
+                if not connection.execute(moved.values(after=waiting[-1].seq)).rowcount:
+                    continue  # another worker was faster: look what is left
+                found = [e for e in waiting if matches(e) and not _own(connection, name, e, _DEEP)]
+                if found:
+                    self._put_event(connection, name, found)
+            count += len(found)
 
     def due_now(self, name: str, key: str) -> int:
         """Add an occasion that a person asked for; return its number."""
