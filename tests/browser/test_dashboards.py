@@ -1,6 +1,6 @@
 """The dashboards in a real browser: drawn, changed by a control, and all of it from this machine."""
 
-import os
+import time
 from urllib.parse import urlparse
 
 import pytest
@@ -8,10 +8,13 @@ import pytest
 from dashboards.records_made import make_run
 from tapebook.config import Config
 from tapebook.dashboards import serve
+from tapebook.runs.page import write_page
+from tapebook.runs.publish import publish
 
 pytestmark = pytest.mark.xdist_group("browser")
 LINE = ".scatterlayer .trace path.js-line"
 PATIENCE = 60_000  # milliseconds
+PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +26,35 @@ def address(tmp_path_factory, chromium):
     make_run(config.reports, "two", strategy="momentum", symbols="AAPL,MSFT", template="portfolio", days=1)
     error = {"cell": 4, "name": "ValueError", "message": "no bars", "traceback": "…"}
     make_run(config.reports, "three", symbols="IBM", outcome="failed", error=error, days=2)
-    os.environ.pop("QUERY_STRING", None)
-    server, found = serve.start(config)
-    yield found.removesuffix("gallery.ipynb")
+    for run in ("one", "two", "three"):
+        put_figures_into_the_notebook(config.reports / run)
+        write_page(config.reports / run)
+    from tapebook.data.catalog import Catalog
+
+    catalog = Catalog.open(config)
+    for run in ("one", "two"):
+        row = {"id": run, "template": "backtest", "template_hash": "h", "outcome": "succeeded"}
+        catalog.runs.add(row | {"started": "2026-11-01T22:15:00+00:00"})
+    catalog.close()
+    publish(config, "apple-trend", run="one", late_after=1, title="Apple's trend")
+    publish(config, "apple-trend", run="two")
+    server, found = serve.start(config, everything=True)
+    yield found
     serve.stop(server)
+
+
+def put_figures_into_the_notebook(folder):
+    """What a run's notebook shows is what it has recorded."""
+    import json
+
+    outputs = [
+        {"output_type": "display_data", "data": {"application/vnd.plotly.v1+json": json.loads(f.read_text())}}
+        for f in sorted((folder / "figures").glob("*.json"))
+    ]
+    words = {"cell_type": "markdown", "metadata": {}, "source": "What came of it."}
+    code = {"cell_type": "code", "metadata": {}, "source": "", "outputs": outputs}
+    notebook = {"cells": [words, code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (folder / "notebook.ipynb").write_text(json.dumps(notebook))
 
 
 @pytest.fixture(scope="module")
@@ -65,34 +93,49 @@ def _here(url):
     return urlparse(url).hostname in ("127.0.0.1", None, "") or url.startswith(("data:", "blob:"))
 
 
-def test_the_gallery_filters_and_leads_to_a_run(page, address):
-    page.goto(f"{address}gallery.ipynb")
-    page.get_by_role("link", name="momentum on AAPL,MSFT").wait_for()
-    assert page.locator(".tb tbody tr").count() == 3
-    page.locator(".widget-dropdown", has_text="outcome").locator("select").select_option("failed")
-    page.get_by_text("ValueError: no bars").wait_for()
-    page.wait_for_function("document.querySelectorAll('.tb tbody tr').length === 1")
-    page.locator(".widget-dropdown", has_text="outcome").locator("select").select_option("all")
-    page.get_by_role("link", name="sma_cross on AAPL", exact=True).click()
+def test_the_gallery_finds_and_leads_to_a_report(page, address):
+    page.goto(address)
+    page.get_by_role("link", name="Apple's trend").wait_for()
+    assert page.locator(".tb-card:visible").count() == 3
+    assert "late" in page.locator(".tb-card", has_text="Apple").inner_text()
+    page.get_by_role("searchbox").fill("nothing of it")
+    page.get_by_text("0 reports").wait_for()  # no wait_for_function here: the page's policy refuses eval
+    page.get_by_role("searchbox").fill("failed")
+    page.get_by_text("1 report", exact=True).wait_for()
+    assert page.url.endswith("?q=failed")
+    page.get_by_role("searchbox").fill("")
+    page.get_by_role("link", name="Apple's trend").click()
+    page.get_by_role("heading", name="momentum on AAPL,MSFT").wait_for()
+    line = page.locator(LINE).first
+    line.wait_for()
+    assert len(line.get_attribute("d")) > 1_000, "an empty line would pass for a chart"
+    assert page.locator("figure.chart").first.get_attribute("aria-label").startswith("Chart: ")
+
+
+def test_history_is_leafed_through(page, address):
+    page.goto(f"{address}apple-trend")
+    page.get_by_role("link", name="1 earlier").click()
+    page.get_by_role("link", name="sma_cross on AAPL").click()
     page.get_by_role("heading", name="sma_cross on AAPL").wait_for()
-    page.locator(LINE).first.wait_for()
+    page.get_by_role("link", name="Latest").click()
+    page.get_by_role("heading", name="momentum on AAPL,MSFT").wait_for()
 
 
-def test_a_control_changes_the_chart(page, address):
-    page.goto(f"{address}run.ipynb?run=two")
+def test_a_control_changes_the_chart_and_the_address(page, address):
+    page.goto(f"{address}live/run?run=two")
     line = page.locator(LINE).first
     line.wait_for()
     first = line.get_attribute("d")
-    assert len(first) > 1_000, "an empty line would pass for a chart"
+    assert len(first) > 1_000
     page.locator(".widget-dropdown", has_text="figure").locator("select").select_option("drawdown")
     page.wait_for_function(
         f"(d) => {{ const p = document.querySelector('{LINE}'); return p && p.getAttribute('d') !== d }}",
         arg=first,
     )
+    page.wait_for_function("location.search.includes('figure=drawdown')")
     second = page.locator(LINE).first.get_attribute("d")
     assert len(second) > 500
-    handle = page.locator(".widget-slider .noUi-handle").first
-    handle.focus()
+    page.locator(".widget-slider .noUi-handle").first.focus()
     for _ in range(6):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(
@@ -102,36 +145,47 @@ def test_a_control_changes_the_chart(page, address):
     page.get_by_text("snapshot 3").wait_for()
 
 
-@pytest.mark.parametrize(
-    "page", [{"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}], indirect=True
-)
-def test_the_gallery_fits_a_phone(page, address):
-    page.goto(f"{address}gallery.ipynb")
-    page.locator(".spark polyline").first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 392
-    table = page.locator(".tb .scroll").first
-    assert table.evaluate("e => e.scrollWidth <= e.clientWidth"), "nothing to be scrolled sideways"
-
-
-def test_a_run_that_is_not_there_is_a_sentence(page, address):
-    page.goto(f"{address}run.ipynb?run=nothing")
-    page.get_by_text("There is no report").wait_for()
-
-
-@pytest.mark.parametrize(
-    "page", [{"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}], indirect=True
-)
-def test_it_fits_a_phone_in_the_dark(page, address):
-    page.goto(f"{address}run.ipynb?run=one")
+def test_an_address_carries_the_state(page, address):
+    page.goto(f"{address}live/run?run=two&figure=drawdown")
     page.locator(LINE).first.wait_for()
-    width = page.evaluate("document.documentElement.scrollWidth")
-    assert width <= 392
-    script = "getComputedStyle(document.querySelector('#rendered_cells > div')).backgroundColor"
-    ground = page.evaluate(script)
-    assert ground == "rgb(18, 22, 27)"
+    chosen = page.locator(".widget-dropdown", has_text="figure").locator("select")
+    assert chosen.input_value() == "drawdown"
 
 
-def test_files_beside_the_dashboards_are_not_served(page, address):
-    root = address.split("/voila/")[0]
-    for path in ("/voila/files/run.ipynb", "/voila/files/../../tapebook.toml"):
-        assert page.request.get(root + path).status >= 400
+def test_a_closed_tab_leaves_no_kernel(page, address):
+    import psutil
+
+    def kernels():
+        return [
+            p
+            for p in psutil.process_iter(["cmdline"])
+            if "warm/client.py" in " ".join(p.info["cmdline"] or ())
+        ]
+
+    page.goto(f"{address}live/run?run=one")
+    page.locator(LINE).first.wait_for()
+    mine = [p for p in kernels() if p.create_time() > time.time() - 30]
+    page.goto("about:blank")
+    deadline = time.monotonic() + 40
+    while any(p.is_running() and p.status() != "zombie" for p in mine):
+        assert time.monotonic() < deadline, "its kernel is still there"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+@pytest.mark.parametrize("path", ["", "apple-trend", "live/run?run=one"])
+def test_it_fits_a_phone_in_the_dark(page, address, path):
+    page.goto(address + path)
+    page.locator(LINE if path else ".picture polyline").first.wait_for()
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 392
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)"
+    paper = "document.querySelector('.js-plotly-plot')._fullLayout.paper_bgcolor"
+    assert not path or page.evaluate(paper).lower() == "#1a2027", "the chart is dark too"
+
+
+def test_a_failed_run_says_its_reason_and_shows_no_traceback(page, address):
+    page.goto(f"{address}run/three")
+    page.get_by_text("no bars").wait_for()
+    assert "Traceback" not in page.content()
+    assert page.request.get(f"{address}run/three/notebook.ipynb").status == 404

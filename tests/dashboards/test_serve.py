@@ -17,7 +17,7 @@ from tapebook.dashboards import serve
 from tapebook.errors import TapebookError
 
 pytestmark = pytest.mark.xdist_group("browser")
-COMMAND = [sys.executable, "-m", "tapebook", "dashboards", "--port", "0", "--no-browser"]
+COMMAND = [sys.executable, "-m", "tapebook", "dashboards", "--port", "0", "--no-browser", "--all"]
 
 
 @pytest.fixture
@@ -39,8 +39,13 @@ def test_a_taken_port_is_said_at_once(config):
 
 def test_a_folder_without_dashboards_is_said(config, tmp_path):
     (tmp_path / "notebooks").mkdir()
-    with pytest.raises(TapebookError, match=r"no dashboards in .*expected gallery\.ipynb"):
+    with pytest.raises(TapebookError, match=r"no dashboards in .*expected run\.ipynb"):
         serve.start(Config.load(tmp_path))
+
+
+def test_every_run_is_shown_on_this_machine_only(config):
+    with pytest.raises(TapebookError, match=r"on this machine only, but the host is 0\.0\.0\.0"):
+        serve.start(config, host="0.0.0.0", everything=True)
 
 
 def test_a_server_that_does_not_answer_is_ended(config, monkeypatch):
@@ -60,9 +65,9 @@ def test_it_ends_with_its_kernels(config, ending):
     desk = subprocess.Popen(COMMAND, env=told, stdout=subprocess.PIPE, text=True)
     with desk:
         address = desk.stdout.readline().split()[2]
-        assert urlopen(address, timeout=60).status == 200
+        assert urlopen(f"{address}live/run?run=one", timeout=60).status == 200
         below = psutil.Process(desk.pid).children(recursive=True)
-        assert any("ipykernel" in " ".join(child.cmdline()) for child in below)
+        assert any("warm/client.py" in " ".join(child.cmdline()) for child in below)
         desk.send_signal(getattr(signal, ending))
         assert desk.wait(timeout=30) == 0
     deadline = time.monotonic() + 10
