@@ -524,7 +524,7 @@ def test_a_named_market_says_whose_move_it_was(desk, quick):
 
 
 def test_a_move_too_early_is_refused_with_the_reason(found, stocks):
-    with pytest.raises(BadInput, match="20 bars of its symbol lie before it"):
+    with pytest.raises(BadInput, match="20 bars of its symbol before it"):
         explain(found, Move("AAPL", stocks.index[20], stocks.index[22]))
     with pytest.raises(BadInput, match="needs a close before its first bar"):
         explain(found, Move("AAPL", stocks.index[0], stocks.index[2]))

@@ -153,10 +153,17 @@ def test_a_span_is_taken_from_the_symbols_first_bar_to_its_last():
     ):
         with pytest.raises(BadInput, match=said):
             found.exact(wrong)
-    with pytest.raises(BadInput, match="50 bars of its symbol lie before it"):
+    with pytest.raises(BadInput, match="50 bars of its symbol before it"):
         described(found, found.exact(Move("S1", bars.index[50])))
     with pytest.raises(BadParameter, match="start"):
         Move("S1", None)
+    flat = noise()
+    flat[300, 1] = 0.0
+    still = moves(panel(flat), threshold=50.0)
+    with pytest.raises(BadInput, match="nothing moved"):
+        described(still, still.exact(Move("S1", bars.index[300])))
+    with pytest.raises(NoData, match="No move of 50 deviations or more.*Take a lower threshold="):
+        still.move(0)
 
 
 def test_what_is_looked_at_is_not_searched():

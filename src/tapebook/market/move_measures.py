@@ -17,6 +17,8 @@ from tapebook.market.states import States, log_closes, since_last_close, states,
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
 
+WINDOW = 250
+"""Bars before a move on which betas are estimated."""
 MARKET = "market"
 """Name of the mean of all symbols, which has moves of its own with `market=True`."""
 COLUMNS = (
@@ -91,7 +93,8 @@ def measured(n: int, one: Found, tape: Tape, bars: Bars) -> tuple[Any, ...]:
     went = np.sign(change) * others_went(tape, n, base, one.last).to_numpy()
     breadth = float((went > 1.0).mean()) if len(went) else np.nan
     is_market = n >= tape.symbols
-    part = 1.0 if is_market else _market_part(tape, n, base, one.last, change)
+    begin = int(own[max(0, at - WINDOW)])
+    part = 1.0 if is_market else _market_part(tape, n, begin, base, one.last, change)
     before = np.abs(earlier(logs[own], deviation[own], at, length))
     scope = _scope(went, part, abs(size), is_market)
     return (
@@ -126,11 +129,8 @@ def _rarity(before: np.ndarray, size: float) -> float:
     return float((1 + (before >= size).sum()) / (1 + len(before))) if len(before) >= 100 else np.nan
 
 
-def _market_part(tape: Tape, n: int, base: int, last: int, change: float) -> float:
-    """Share of the change after row `base` that a beta of the bars up to it gives to the others' mean."""
-    from tapebook.market.what_moved import WINDOW
-
-    begin = max(0, base + 1 - WINDOW)
+def _market_part(tape: Tape, n: int, begin: int, base: int, last: int, change: float) -> float:
+    """Share of the change after row `base` that a beta from row `begin` to it gives to the others' mean."""
     y, x = tape.moved[begin : last + 1, n], _rest(tape, n, begin, base, last)
     until = base + 1 - begin
     both = np.isfinite(y[:until]) & np.isfinite(x[:until])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.data.when import When, first_moment, last_moment
-from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.market.move_chance import spans_asked, told_then
 from tapebook.market.move_measures import (
     COLUMNS,
@@ -100,6 +100,8 @@ class Moves:
 
     def move(self, number: int = 0) -> Move:
         """Return one move by its label in the table's index."""
+        if self.table.empty:
+            raise NoData(f"{self.summary} Take a lower threshold=, or name a span: Move(symbol, start, end)")
         if number not in self.table.index:
             raise UnknownName("move", str(number), map(str, self.table.index[:20]))
         row: Any = self.table.loc[number]
@@ -287,17 +289,19 @@ def described(found: Moves, move: Move) -> pd.Series:
     Raises
     ------
     BadInput
-        If too little lies before the move to know what is usual.
+        If too little lies before the move to know what is usual, or nothing moved.
     """
     bars, (n, first, last) = found.bars, found.place(move)
     tape = tape_of(bars, found.states, market=n == len(bars.symbols))
     own = np.flatnonzero(np.isfinite(tape.logs[:first, n]))
     if not (tape.counts[own[-1], n] and np.isfinite(tape.deviation[own[-1], n])):
         raise BadInput(
-            f"{move}: {len(own)} bars of its symbol lie before it, and to know what is usual "
+            f"{move}: {len(own)} bar{'s' * (len(own) != 1)} of its symbol before it; to know what is usual, "
             f"{found.params['min_bars']} are needed whose price moves. Take earlier bars (start=), or say "
             "min_bars="
         )
+    if tape.logs[last, n] == tape.logs[own[-1], n]:
+        raise BadInput(f"{move}: its price was the same before it and at its end, so nothing moved")
     row = pd.Series(dict(zip(TOLD, measured(n, Found(first, last, last, False), tape, bars), strict=True)))
     row.name, row["volume"] = str(move), volume_of(bars, n, first, last)
     return row

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
+from tapebook.market.move_measures import WINDOW
 from tapebook.market.states import log_closes, since_last_close
 
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.market.moves import Move
 
-WINDOW = 250
-"""Bars before a move on which betas are estimated."""
 PEERS = 3
 FEWEST = 40
 
@@ -93,7 +92,7 @@ def attribution(
         Returns of factors (T, K), one a column, by the bars' stamps. One that the window does not tell (fewer
         than 40 returns) or that has no return during the move is left out and named in `left_out`.
     window : int
-        Bars before the move's first bar on which all betas are estimated, at least 40.
+        The symbol's bars before the move on which all betas are estimated, at least 40.
 
     Notes
     -----
@@ -117,8 +116,7 @@ def attribution(
     logs = log_closes(bars)
     moved = since_last_close(logs)
     own = np.flatnonzero(logs[move.symbol].notna().to_numpy()[:first])
-    base = int(own[-1]) if len(own) else 0
-    span = Span(slice(max(1, base + 1 - window), base + 1), slice(base + 1, last + 1))
+    span = Span(own[-window:], slice(int(own[-1]) + 1 if len(own) else first, last + 1))
     asked = _asked(moved, move.symbol, market, groups, factors, span.before)
     return _taken_apart(move, logs[move.symbol], moved, asked, span)
 
@@ -127,7 +125,7 @@ def attribution(
 class Span:
     """Rows before a move, by which betas are estimated, and rows from its last close before on to its end."""
 
-    before: slice
+    before: np.ndarray
     during: slice
 
 
@@ -137,7 +135,7 @@ def _asked(
     market: str | None,
     groups: Mapping[str, str] | None,
     factors: pd.DataFrame | None,
-    before: slice,
+    before: np.ndarray,
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Returns (T,) of the market, the group and each factor, as they are; and who may be a peer."""
     count = moved.iloc[before].notna().sum().to_numpy()
@@ -196,7 +194,7 @@ def _drivers(
     return cleaned, peers
 
 
-def _cleaned(column: np.ndarray, by: list[np.ndarray], before: slice) -> np.ndarray | None:
+def _cleaned(column: np.ndarray, by: list[np.ndarray], before: np.ndarray) -> np.ndarray | None:
     """The column less what the others explain of it in the window; None where the window does not tell."""
     made = column
     if by:
@@ -214,7 +212,7 @@ def _cleaned(column: np.ndarray, by: list[np.ndarray], before: slice) -> np.ndar
 
 
 def _peers(
-    moved: pd.DataFrame, y: np.ndarray, others: list[str], by: list[np.ndarray], before: slice
+    moved: pd.DataFrame, y: np.ndarray, others: list[str], by: list[np.ndarray], before: np.ndarray
 ) -> tuple[str, ...]:
     own = _cleaned(y, by, before)
     if own is None:
