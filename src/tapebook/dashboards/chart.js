@@ -32,11 +32,17 @@ async function render({ model, el }) {
   const Plotly = await plotly(model);
   const dark = matchMedia("(prefers-color-scheme: dark)");
   function draw() {
-    const figure = model.get("figure");
+    const looks = model.get("looks");
+    const said = JSON.stringify(model.get("figure"));
+    const figure = JSON.parse(
+      mode() === "dark" ? said.replace(/#[0-9A-Fa-f]{6}\b/g, (c) => looks.exchanged[c.toUpperCase()] || c) : said,
+    );
     const layout = Object.assign({}, figure.layout, { autosize: true });
     const own = layout.template || {};
-    layout.template = Object.assign({}, own, { layout: Object.assign({}, own.layout, model.get("looks")[mode()]) });
+    layout.template = Object.assign({}, own, { layout: Object.assign({}, own.layout, looks[mode()]) });
     delete layout.width;
+    const least = (layout.meta || {}).min_width || 0;
+    if (place.clientWidth && least > place.clientWidth) Object.assign(layout, { width: least, autosize: false });
     place.style.minHeight = (layout.height || 420) + "px";
     place.setAttribute("aria-label", model.get("description"));
     try {

@@ -70,7 +70,8 @@ def _answer(chart: Chart, content: Any, _buffers: Any) -> None:
 
 @cache
 def _looks() -> dict[str, Any]:
-    return {mode: theme.template(dark=mode == "dark")["layout"] for mode in ("light", "dark")}
+    modes = {mode: theme.template(dark=mode == "dark")["layout"] for mode in ("light", "dark")}
+    return modes | {"exchanged": theme.in_the_dark()}
 
 
 @cache
