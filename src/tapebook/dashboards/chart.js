@@ -62,7 +62,8 @@ async function render({ model, el }) {
   const fit = new ResizeObserver(() => {
     if (!place.clientWidth || place.clientWidth === width || !place._fullLayout) return;
     width = place.clientWidth;
-    Plotly.Plots.resize(place);
+    if ((place._fullLayout.meta || {}).min_width) draw();
+    else Plotly.Plots.resize(place);
   });
   fit.observe(el);
   dark.addEventListener("change", draw);

@@ -35,7 +35,7 @@ def move_explorer(record: Record) -> ipywidgets.Widget | None:
     layout = w.Layout(width="auto", min_width="220px")
     which = w.Dropdown(options=symbols, description="symbol", layout=layout)
     move = w.Dropdown(options=_moves(found, symbols[0], told), description="move", layout=layout)
-    question = w.ToggleButtons(options=["…"])
+    question = w.ToggleButtons(options=["…"], style={"button_width": "auto"})
     chart, page, place = w.VBox([]), w.HTML(), w.VBox([])
     chart.add_class("chart")
     place.add_class("chart")
