@@ -454,6 +454,15 @@ def test_names_are_checked_and_taken_once(tmp_path):
         desk_schedules.remove(config, "x")
 
 
+def test_a_schedule_is_no_subscriber_to_be_removed_by_itself(config, catalog):
+    from tapebook.integration.event_webhooks import unsubscribe
+
+    add(config, on="scan.hit")
+    with pytest.raises(BadInput, match="tapebook schedule remove nightly"):
+        unsubscribe(config, catalog, "schedule:nightly")
+    assert [row["name"] for row in catalog.subscribers.all()] == ["schedule:nightly"]
+
+
 def test_an_address_lies_in_the_vault_and_goes_with_the_schedule(config, catalog):
     said = add(config, cron="0 0 * * *", notify=["json://user:pass-word-1@127.0.0.1/x"], notify_on="failure")
     assert said["notify"] == "json://…"

@@ -79,6 +79,9 @@ def subscribe(
 def unsubscribe(config: Config, catalog: Catalog, name: str) -> None:
     """Remove a subscriber, with a webhook's address and signing secret. UnknownName if there is none."""
     row = catalog.subscribers.get(name)
+    if row.kind == "schedule":
+        own_name = name.partition(":")[2]
+        raise BadInput(f"{name} is a schedule: take it away with `tapebook schedule remove {own_name}`")
     catalog.subscribers.remove(name)
     vault, own = Vault.of(config, catalog), f"{PREFIX}webhook.{name}."
     for kept in (row.target, row.secret):
