@@ -181,7 +181,8 @@ def attacks(target):
     for channel in ("shell", "control", "stdin", "iopub", "", "SHELL", None):
         yield message("execute_request", channel, **content)
     for kind in (
-        "debug_request", "inspect_request", "complete_request", "history_request", "input_reply", "shutdown_request",
+        "debug_request", "inspect_request", "complete_request", "history_request",
+        "input_reply", "shutdown_request",
         "interrupt_request", "create_subshell_request", "EXECUTE_REQUEST", "execute_request ",
         "comm_msg\0execute_request",
     ):  # fmt: skip

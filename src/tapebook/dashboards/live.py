@@ -42,6 +42,11 @@ class Live(Page):
         """Hold the application, which has the kernels."""
         super().initialize(**shared)
         self.app = app
+        self.closed = False
+
+    def on_connection_close(self) -> None:
+        """The viewer has left before the page was there."""
+        self.closed = True
 
     async def get(self, page: str) -> None:
         """Send the page: its head at once, its widgets when the kernel has made them."""
@@ -70,6 +75,9 @@ class Live(Page):
             if kernel is not None:
                 await self.app.end(kernel)
                 kernel = None
+        if self.closed and kernel is not None:
+            await self.app.end(kernel)
+            return
         self._send_rest(outputs, kernel)
         if kernel is not None:
             self.app.expect(kernel)
