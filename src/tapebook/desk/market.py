@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Universe = Bars | str | Sequence[str] | None
 
 Made = TypeVar("Made")
+EXPLAINED = 0.3
+"""Share of the bars asked for that is enough to explain a move: the others are there to compare with."""
 
 
 class MarketRoom(ScanRoom):
@@ -122,7 +124,11 @@ class MarketRoom(ScanRoom):
 
         _known(explain, settings)
         bars = getattr(move, "found", None) if bars is None else bars
-        found = bars if isinstance(bars, Moves) else self.moves(bars, series=series, save=False)
+        found = (
+            bars
+            if isinstance(bars, Moves)
+            else self.moves(bars, series=series, save=False, min_coverage=EXPLAINED)
+        )
         told = explain(found, spanned(found, *move) if isinstance(move, tuple) else move, **settings)
         self._count_rules(told)
         return told

@@ -21,7 +21,7 @@ AHEAD = 20
 COUNT = 10
 LEVEL = 0.02
 """Corrected p-value at which what followed is said to differ."""
-QUERIES = 399
+QUERIES = 299
 COMPANY = 20
 """Symbols that are searched at most beside the query's own: those that went most along with it."""
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -181,13 +181,14 @@ def _kind(
     past: _Past, name: str, m: int, count: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, dict[str, object], pd.DataFrame] | None:
     width, at = max(m, past.ahead), past.at
-    measure = Shapes(past.logs, m) if m else Likeness(past.made, at)
+    known = slice(0, at + 1)
+    measure = Shapes(past.logs[known], m) if m else Likeness(past.made.part(known), at)
 
     def asked(row: int, col: int) -> np.ndarray | None:
         found = measure(row, col)
         if found is None:
             return None
-        left = np.where(past.usable, found, np.nan)
+        left = np.where(past.usable[known], found, np.nan)
         left[max(0, row - width + 1) : row + width] = np.nan  # the same days are no earlier time
         return left
 

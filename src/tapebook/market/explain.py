@@ -74,6 +74,7 @@ class Explanation:
         if self.missing:
             why = "; ".join(f"{name}: {reason}" for name, reason in self.missing.items())
             told["Not asked"] = f"Not asked: {why}."
+        told["Of what"] = f"Among {len(self.moves)} moves; {self.moves.coverage}."
         return told
 
     def _what(self) -> str:

@@ -25,7 +25,7 @@ SHARES = (0.01, 0.02, 0.05)
 SHIFTS = 499
 LEVEL = 0.02
 """p-value on the unseen moves at which a rule holds."""
-MOST = 50_000
+MOST = 20_000
 FEWEST = 8
 """Moves below which no rule is looked for, on either side of the border."""
 
@@ -106,7 +106,7 @@ def rules(
     if min(early, late) < FEWEST:
         why = f"{early} moves to search on and {late} to confirm with, {FEWEST} of each needed"
         return _none(within, 0, why)
-    X = np.stack([made[name] for name in made.names], axis=2)
+    X = np.stack([made[name] for name in made.names], axis=2).astype(np.float32)  # as a tree has it
     coming = soon(starts, within)
     fit = ~inside & (np.isfinite(X).mean(axis=2) > 0.5)
     past = fit & _thinned(fit.shape, int(fit[:border].sum()))
