@@ -65,11 +65,14 @@ class Visible:
         return run in self._runs or (self.everything and self._is_a_run(run))
 
     def latest(self, template: str) -> str | None:
-        """Return the newest visible run of a template."""
-        found = [run for item in self.items() for run in item.runs[:1] if run.startswith(f"{template}-")]
+        """Return the newest visible run of a template; of any template for ""."""
+        found = [run for item in self.items() for run in item.runs[:1]]
         if self.everything:
-            found += [p.name for p in self.config.reports.glob(f"{template}-*") if self._is_a_run(p.name)]
-        return max(found, key=lambda run: run.removeprefix(f"{template}-"), default=None)
+            found += [p.name for p in self.config.reports.glob("*-*") if self._is_a_run(p.name)]
+        named = (run.rsplit("-", 3) for run in found if run.count("-") >= 3)
+        dated = [(day, clock, mark, name) for name, day, clock, mark in named if template in ("", name)]
+        newest = max(dated, default=None)
+        return None if newest is None else "-".join((newest[3], *newest[:3]))
 
     def _is_a_run(self, run: str) -> bool:
         folder = self.config.reports / run
