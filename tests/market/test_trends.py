@@ -15,7 +15,7 @@ from tapebook.market.trend_hurst import hurst
 from tapebook.market.trend_kernels import past_scaled, rank_among_past, strongest
 from tapebook.market.trend_null import Null, trend_null
 from tapebook.market.trend_scanning import stickiness
-from tapebook.market.trend_series import one_series
+from tapebook.market.trend_series import one_series, series_of
 from tapebook.market.trend_unit_roots import adf_and_kpss, unit_roots
 from tapebook.market.trend_variance_ratio import variance_ratio, variance_ratios
 from tapebook.market.trends import trends
@@ -144,6 +144,16 @@ def test_variance_ratios_of_bars_with_many_gaps_are_not_found_by_chance():
         p += variance_ratios([one_series("A", close)])["p"].tolist()
     assert len(p) == 600
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.08
+
+
+def test_variance_ratios_of_clustered_walks_are_rarely_far_out():
+    bars = random_walk(symbols=400, bars=1500, seed=3, garch=(0.1, 0.85)).bars
+    table = variance_ratios(series_of(bars))
+    far = table[table["horizon"] >= 10]
+    assert (far["p"] < 0.001).mean() < 0.004
+    assert 0.035 < (table["p"] < 0.05).mean() < 0.07
+    outside = (table["low"] > 0) | (table["high"] < 0)
+    assert (outside == (table["p"] < 0.05))[(table["p"] - 0.05).abs() > 1e-4].all()
 
 
 def fractional(d, bars, seed):

@@ -43,7 +43,12 @@ def variance_ratio(moved: np.ndarray, known: np.ndarray, q: int) -> tuple[float,
 
 
 def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.DataFrame:
-    """One row a symbol and lag with at least 10 times the lag of returns: VR − 1, its interval and p."""
+    """One row a symbol and lag with at least 10 times the lag of returns: VR − 1, its interval and p.
+
+    `statistic` is Lo and MacKinlay's z. p and interval are those of log VR, which has the same error to first
+    order: VR itself is skewed, and where volatility comes in clusters its z exceeded the normal's 0.1 % point
+    in up to 0.4 % of random walks of 2,520 bars (log VR: 0.0 to 0.2 %).
+    """
     from scipy.stats import norm
 
     rows = []
@@ -54,14 +59,16 @@ def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.Dat
                 continue
             ratio, error, z = variance_ratio(moved, known, q)
             if np.isfinite(z):
+                ratio = max(ratio, 1e-6)  # put together around gaps it can fall below 0
                 rows.append((series.symbol, q, ratio - 1.0, error, z, len(series.moved)))
     table = pd.DataFrame(rows, columns=["symbol", "horizon", "effect", "error", "statistic", "n"])
+    log, error = np.log1p(table["effect"].to_numpy(dtype=float)), table["error"].to_numpy(dtype=float)
     return table.assign(
         question="variance ratio",
-        low=table["effect"] - 1.96 * table["error"],
-        high=table["effect"] + 1.96 * table["error"],
+        low=np.expm1(log - 1.96 * error),
+        high=np.expm1(log + 1.96 * error),
         unit="ratio less 1",
-        p=2.0 * norm.sf(table["statistic"].abs().to_numpy(dtype=float)),
+        p=2.0 * norm.sf(np.abs(log) / error),
     ).drop(columns="error")
 
 
