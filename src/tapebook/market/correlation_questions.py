@@ -82,15 +82,20 @@ def _products(X: np.ndarray, params: Mapping[str, Any], least: int, keep: int) -
     Z, weights = columns(X, params["method"]), None
     if params["halflife"] is not None:
         weights, least = 0.5 ** ((len(X) - 1.0 - np.arange(len(X))) / params["halflife"]), FEWEST
-    told = every_lag(Z, params["lags"], weights)
+    rho = np.zeros((1, Z.shape[1])) if params["chance"] == "permutation" else memory(Z)
+    told = ((lag, products(Z, lag, rho, weights)) for lag in range(params["lags"] + 1))
     if params["chance"] == "permutation":
         from tapebook.market.correlation_null import permuted
 
-        null = permuted(Z, products(Z).r, params["draws"], params["seed"], params["block"])
-        asked = joined([kept(made, lag, least, null if lag else null.counted) for lag, made in told])
+        null = permuted(Z, products(Z, 0, rho), params["draws"], params["seed"], params["block"])
+        parts = [kept(made, lag, least, null if lag else null.counted) for lag, made in told]
+    elif params["chance"] == "effective":
+        parts = [kept(effective(made), lag, least, robust) for lag, made in told]
+    elif params["method"] == "partial":
+        parts = [kept(loaded(made, Z), lag, least, robust) for lag, made in told]
     else:
-        how = _effective if params["chance"] == "effective" else (lambda made, _: made)
-        asked = joined([kept(how(made, Z), lag, least, robust) for lag, made in told])
+        parts = [kept(made, lag, least, robust) for lag, made in told]
+    asked = joined(parts)
     asked = likeliest(asked, keep)
     low, high = intervals(Z, asked, weights)
     if params["method"] == "partial":
@@ -127,10 +132,21 @@ def _tails(X: np.ndarray, params: Mapping[str, Any], least: int, keep: int) -> A
     return asked, *tail_intervals(bad, asked)
 
 
-def _effective(told: Products, Z: np.ndarray) -> Products:
-    """The same with the error of a normal of as many independent rows as two memories leave."""
-    rho = memory(Z)
+def effective(told: Products) -> Products:
+    """The same as of so many independent rows of a normal as are equally sure: n = 1 / error²."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        n = told.n / np.maximum(1.0 + 2.0 * rho.T @ rho, 0.1)
+        n = np.minimum(1.0 / told.error**2, told.n)
         error = np.sqrt((1.0 - told.r**2) / np.maximum(n - 2.0, 1.0))
-    return Products(told.r, n, error)
+    return Products(told.r, np.nan_to_num(n), error)
+
+
+def loaded(told: Products, Z: np.ndarray) -> Products:
+    """The same with errors that know how hard single rows pull: products over 1 less the row's leverage.
+
+    What MacKinnon & White (1985) call HC3; without it partial correlations of heavy-tailed columns seem sure.
+    """
+    whole = Z[np.isfinite(Z).all(axis=1)]
+    h = (np.linalg.qr(whole)[0] ** 2).sum(axis=1)
+    squares = whole * whole
+    more = (squares * (1.0 / (1.0 - np.minimum(h, 0.99)) ** 2 - 1.0)[:, None]).T @ squares / len(whole)
+    return Products(told.r, told.n, np.sqrt(told.error**2 + more / told.n))

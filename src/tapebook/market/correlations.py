@@ -182,10 +182,11 @@ def correlations(
         In bars: newer rows weigh more, by half for each so many bars.
     chance : str
         "robust": the deviation of the mean product, right under heavy tails, volatility that clusters or
-        rises in both at once, and memory. "effective": a normal of as many independent rows as the two
-        memories leave (Pyper & Peterman 1998). "permutation": the blocks of `block` rows (√T if None) of
-        each symbol in another order, `draws` times. Kendall's and partial correlations, weights by age and
-        tails have "robust" only (for tails: Poisson's law, with memory); distance has circular shifts.
+        rises in both at once, and memory. "effective": a normal of as many independent rows as are equally
+        sure (Pyper & Peterman 1998); n tells how many. "permutation": the blocks of `block` rows (√T if None)
+        of each symbol in another order, `draws` times. Kendall's and partial correlations, weights by age and
+        tails have "robust" only (tails: Poisson's law, with memory; that storms hit two at once makes their
+        tails dependent); distance has circular shifts.
     align : str
         What of holidays and unequal histories, see `log_returns`; nothing is ever filled. Each pair is judged
         on the rows that both have ("consecutive"), or all pairs on those that all have ("shared").
