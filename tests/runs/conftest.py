@@ -1,20 +1,31 @@
 import shutil
-from dataclasses import replace
-from pathlib import Path
+import tempfile
 
 import pytest
 
+from runs_made import toy_desk
 from tapebook import runs
-from tapebook.config import Config
 from tapebook.data.catalog import Catalog
+from tapebook.runs.warm import serving
 
-TEMPLATES = Path(__file__).parent / "templates"
+
+@pytest.fixture(scope="session", autouse=True)
+def private_kernels():
+    """Look for fork servers where no other program of this machine has any."""
+    folder = tempfile.mkdtemp(prefix="tb-")  # pytest's own folders may be too long for a socket's path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        patch.delenv("TAPEBOOK_KERNELS", raising=False)
+        yield
+    shutil.rmtree(folder)
 
 
-def toy_desk(home):
-    """A desk with an empty lake and the toy templates."""
-    shutil.copytree(TEMPLATES, home / "nb" / "templates")
-    return replace(Config.load(home), notebooks=home / "nb")
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory, private_kernels):
+    """A fork server that has imported little; tests may not kill it."""
+    with serving(toy_desk(tmp_path_factory.mktemp("warm-desk"))) as kernels:
+        assert kernels.wait(), (kernels.folder / "log").read_text()
+        yield kernels
 
 
 @pytest.fixture

@@ -11,17 +11,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from runs_made import alive
 from tapebook import runs
 from tapebook.errors import BadParameter, RunFailed, UnknownName
 
 PARENT = Path(__file__).parent / "run_parent.py"
-
-
-def alive(pid):
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def kernel_is_gone(run):

@@ -141,6 +141,7 @@ def run_many(
         "settings": settings,
         "outcome": "running",
         "started": now,
+        "heartbeat": time.time(),
         **_owner(),
     }
     with closing(_catalog(config)) as catalog:
@@ -318,7 +319,7 @@ def _new_id(template: str) -> str:
 
 
 def _owner() -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}
+    return {"host": socket.gethostname(), "pid": os.getpid()}
 
 
 def _path(settings: Mapping[str, Any]) -> Any:

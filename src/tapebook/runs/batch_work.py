@@ -195,9 +195,12 @@ class Work:
         for future, n in self.running.items():
             with suppress(BaseException):
                 future.result()
-            self.items[n]["outcome"] = "waiting"
             with suppress(Exception):
-                self._keep(n, "outcome")
+                self._read(n, Run.read(self.config.reports / self.items[n]["run_id"]).outcome)
+            if self.items[n]["outcome"] not in OVER or self.items[n]["outcome"] == "cancelled":
+                self.items[n]["outcome"] = "waiting"
+                with suppress(Exception):
+                    self._keep(n, "outcome")
 
     def _end(self, outcome: str) -> None:
         finished = datetime.now(UTC).isoformat(timespec="seconds")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook.errors import UnknownName
-from tapebook.runs.record import Run
+from tapebook.runs.record import MANIFEST, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,13 @@ def load(config: Config, id: str) -> Run:
     run = Run.read(_folder(config, id))
     if run.outcome != "running":
         return run
-    with _open(config) as catalog, suppress(UnknownName):
-        _settle(config, catalog, catalog.runs.get(id)._asdict())
+    with _open(config) as catalog:
+        try:
+            row = catalog.runs.get(id)._asdict()
+        except UnknownName:  # its program died, or is about to write the row
+            since = (run.folder / MANIFEST).stat().st_mtime
+            row = {"id": id, "outcome": "running", "heartbeat": since, "host": "", "pid": 0} | run.manifest
+        _settle(config, catalog, row)
     return Run.read(run.folder)
 
 
@@ -119,7 +124,7 @@ def _folder(config: Config, id: str) -> Path:
 
 def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
     """Mark a run as lost if its program is gone."""
-    if row["outcome"] != "running" or not gone(row):
+    if row["outcome"] != "lost" and (row["outcome"] != "running" or not gone(row)):
         return
     from tapebook.runs.start import finish
 
@@ -129,10 +134,10 @@ def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
             said = run.manifest
             finish(run.folder, dict(said), run.outcome, said["error"], said["seconds"], catalog)
             return
-    why = f"the program that ran it (process {row['pid']} on {row['host']}) ended without a word"
+    who = f" (process {row['pid']} on {row['host']})" if row["pid"] else ""
+    why = f"the program that ran it{who} ended without a word"
     error = {"cell": None, "name": "Lost", "message": why, "traceback": ""}
-    if not catalog.runs.update(row["id"], only_if="running", outcome="lost", error=f"Lost: {why}"):
-        return
+    catalog.runs.update(row["id"], only_if="running", outcome="lost", error=f"Lost: {why}")
     with suppress(UnknownName):
         run = Run.read(config.reports / row["id"])
         if run.outcome == "running":

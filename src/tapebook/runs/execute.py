@@ -6,6 +6,8 @@ here comes from the exception that ended the execution.
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import logging
 import re
 import signal
@@ -65,6 +67,41 @@ def execute(
     watch : Watch, optional
         What may kill the kernel, and then says why.
     """
+    given = (source, target, parameters, environment, seed, timeout, progress, watch)
+    if threading.current_thread() is threading.main_thread() or _has_loop():
+        return _execute(*given)
+    return contextvars.Context().run(_with_loop, given)
+
+
+def _with_loop(given: tuple[Any, ...]) -> Ended:
+    """Execute in a thread: Jupyter's client makes an event loop for it, and would never close it."""
+    from jupyter_core.utils import ensure_event_loop
+
+    try:
+        return _execute(*given)
+    finally:
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _execute(
+    source: Path,
+    target: Path,
+    parameters: dict[str, Any],
+    environment: dict[str, str],
+    seed: int,
+    timeout: float | None,
+    progress: Report | None,
+    watch: Watch | None,
+) -> Ended:
     deadline = None if timeout is None else time.monotonic() + timeout
     job = _Job(target.parent, seed, deadline, progress)
     kernel = Kernel(target.parent, environment)

@@ -7,8 +7,8 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.config import Config
-from tapebook.errors import BadParameter, RunFailed
+from tapebook.errors import BadParameter, RunFailed, TapebookError
 from tapebook.integration.vault import refuse_values
 from tapebook.integration.vault_key import VARIABLES
 from tapebook.progress import Report
@@ -161,18 +161,15 @@ def carry_out(
 
     manifest = _manifest(config, order)
     folder = config.reports / manifest["run_id"]
-    folder.mkdir(parents=True)
-    for name in (TEMPLATE, NOTEBOOK):
-        shutil.copyfile(order.template.path, folder / name)
-    write_json(folder / MANIFEST, manifest)
     catalog = Catalog.open(config)
     try:
-        catalog.runs.add(_row(manifest))
+        _begin(folder, manifest, order, catalog)
         environment = _environment(config, folder, manifest, kernels)
         with Watch(catalog, manifest["run_id"], memory=order.memory, cancel=cancel) as watch:
             ended, seconds = _executed(folder, manifest, environment, order, progress, watch)
         manifest["kernel"] = ended.kernel
-        finish(folder, manifest, ended.outcome, ended.error, seconds, catalog)
+        with _writing(f"run {manifest['run_id']} ended ({ended.outcome}), but that cannot be recorded"):
+            finish(folder, manifest, ended.outcome, ended.error, seconds, catalog)
     finally:
         catalog.close()
     if ended.interrupt is not None:
@@ -180,6 +177,36 @@ def carry_out(
     if ended.outcome != "succeeded":
         raise RunFailed(manifest["run_id"], ended.outcome, _message(folder, manifest))
     return Run.read(folder)
+
+
+def _begin(folder: Path, manifest: dict[str, Any], order: Order, catalog: Any) -> None:
+    """Make the run's folder and its row, or leave neither."""
+    try:
+        with _writing("the run cannot start"):
+            folder.mkdir(parents=True)
+            for name in (TEMPLATE, NOTEBOOK):
+                shutil.copyfile(order.template.path, folder / name)
+            write_json(folder / MANIFEST, manifest)
+            catalog.runs.add(_row(manifest))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _writing(what: str) -> Iterator[None]:
+    """Say in words that the disk or the catalogue refused to be written."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except DBAPIError as error:
+        raise TapebookError(f"{what}: the catalogue refuses to be written: {error.orig}") from error
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise TapebookError(
+            f"{what}: {error.strerror or error}{where}. Make room, or check `reports`"
+        ) from error
 
 
 def _executed(

@@ -14,6 +14,7 @@ import resource
 import signal
 import socket
 import sys
+import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ _LIMITS = ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "CORE")
 def main(argv: list[str]) -> int:
     """Run the kernel with these arguments of ipykernel, warm if that can be; return its exit code."""
     parent = os.getppid()
-    asked = os.environ.get(SOCKET) or advertised()
     try:
-        server, pid = ask(asked, argv)
+        server, pid = ask(os.environ.get(SOCKET) or advertised(), argv)
     except (OSError, ValueError) as error:
         _say(f"{COLD}{reason(error)}")
         os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", *argv])
@@ -57,9 +57,11 @@ def ask(path: str, argv: list[str]) -> tuple[socket.socket, int]:
     ValueError
         If the server refuses, with its reason.
     """
+    if not path:
+        raise FileNotFoundError("nobody listens")
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     server.connect(path)
-    said = {"argv": argv, "cwd": os.getcwd(), "env": dict(os.environ), "limits": _limits()}  # noqa: PTH109
+    said = {"of": me(), "argv": argv, "cwd": os.getcwd(), "env": dict(os.environ), "limits": _limits()}  # noqa: PTH109
     message = json.dumps(said).encode("utf-8", "surrogateescape") + b"\n"
     streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
     sent = server.sendmsg([message[:1]], streams)
@@ -71,22 +73,36 @@ def ask(path: str, argv: list[str]) -> tuple[socket.socket, int]:
 
 
 def advertised() -> str:
-    """Where the fork server of this Python and this package can be found, if one runs.
+    """Where this user's newest fork server of this Python and this package listens; "" if none does.
 
-    Others may not write there: what is not ours is not asked.
+    Raises
+    ------
+    PermissionError
+        If others may write the folder where they are: what is not ours is not asked.
     """
     folder = base()
     try:
         about = os.stat(folder)  # noqa: PTH116
     except OSError:
-        about = None
-    if about is not None and (about.st_uid != os.getuid() or about.st_mode & 0o077):
-        raise SystemExit(f"tapebook: {folder} belongs to somebody else or is open to others: remove it")
-    import hashlib
+        return ""
+    if about.st_uid != os.getuid() or about.st_mode & 0o077:
+        raise PermissionError(f"{folder} belongs to somebody else or is open to others: remove it")
+    newest, when = "", 0.0
+    for name in os.listdir(folder):  # noqa: PTH208
+        path = os.path.join(folder, name, "socket")  # noqa: PTH118
+        if name.startswith(key()) and os.path.exists(path) and os.stat(path).st_mtime >= when:  # noqa: PTH110, PTH116
+            newest, when = path, os.stat(path).st_mtime  # noqa: PTH116
+    return newest
 
-    here = os.path.realpath(__file__)
-    key = hashlib.sha256(f"{os.path.realpath(sys.executable)}\0{sys.executable}\0{here}".encode())
-    return os.path.join(folder, key.hexdigest()[:16])  # noqa: PTH118
+
+def key() -> str:
+    """Tell this Python and this package from others: their kernels must not be mixed."""
+    return f"{zlib.crc32(chr(0).join(me()).encode()):08x}-"
+
+
+def me() -> list[str]:
+    """The Python and the file that this is."""
+    return [sys.executable, os.path.realpath(__file__)]
 
 
 def base() -> str:
@@ -99,6 +115,8 @@ def reason(error: Exception) -> str:
     """Say in words why no warm kernel could be had."""
     if isinstance(error, FileNotFoundError):
         return "no fork server is running"
+    if isinstance(error, PermissionError):
+        return str(error)
     if isinstance(error, OSError):
         return f"the fork server does not answer ({error.strerror or error})"
     return str(error)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 LISTENS, READY, LOG = "socket", "ready", "log"
@@ -24,6 +25,7 @@ _HARMLESS = {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX
 class Request:
     """What one client wants: a kernel with these arguments, in this folder, with these variables."""
 
+    of: list[str]
     argv: list[str]
     folder: str
     environment: dict[str, str]
@@ -35,7 +37,7 @@ class Request:
     def read(cls, said: Mapping[str, Any], streams: list[int]) -> Request:
         """Read it from the client's message; ValueError if it is none."""
         try:
-            return cls(said["argv"], said["cwd"], said["env"], said["limits"], streams)
+            return cls(said["of"], said["argv"], said["cwd"], said["env"], said["limits"], streams)
         except (KeyError, TypeError) as error:
             raise ValueError(f"no request: {error!r}") from error
 
@@ -80,7 +82,8 @@ def become(request: Request) -> None:
     if request.client is not None:
         threading.Thread(target=_end_with, args=(request.client,), daemon=True, name="client").start()
     _own_state()
-    sys.argv = ["ipykernel_launcher", *request.argv]
+    launcher = find_spec("ipykernel_launcher")
+    sys.argv = [str(launcher and launcher.origin), *request.argv]
     from ipykernel.kernelapp import IPKernelApp
 
     # 1: look after no parent, `_end_with` does; and print no advice for a terminal

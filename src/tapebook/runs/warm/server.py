@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tapebook.runs.warm.client import me
 from tapebook.runs.warm.code import Code
 from tapebook.runs.warm.fork import READY, Request, become, import_time, refusal
 
@@ -75,6 +76,8 @@ class Server:
             return None
         stale = self.code.changed()
         why = stale or refusal(request.environment, self.variables)
+        if request.of != me():
+            why = "the fork server belongs to another Python or another tapebook"
         if why:
             _answer(client, refused=why)
             client.close()

@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from tapebook.errors import TapebookError
 from tapebook.runs.provenance import PACKAGE
 from tapebook.runs.warm import spec
-from tapebook.runs.warm.client import SOCKET, advertised, base
+from tapebook.runs.warm.client import SOCKET, advertised, base, key
 from tapebook.runs.warm.fork import DEFAULTS, LISTENS, LOG, READY
 
 if TYPE_CHECKING:
@@ -57,11 +57,9 @@ def serving(config: Config) -> Iterator[Kernels]:
 
 def found() -> str | None:
     """Where a fork server listens that this process may ask: the environment's, or this user's newest."""
-    said = os.environ.get(SOCKET)
-    if said:
-        return said
-    path = advertised()
-    return path if Path(path).exists() else None
+    with suppress(PermissionError):  # a folder of others: nobody there is asked
+        return os.environ.get(SOCKET) or advertised() or None
+    return None
 
 
 def warm_up_of(config: Config) -> Path:
@@ -77,8 +75,11 @@ class Kernels:
     def __init__(self, warm_up: Path) -> None:
         home = Path(base())
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._advertised = Path(advertised())  # refuses a folder that others may write
-        self.folder = Path(tempfile.mkdtemp(prefix="kernels-", dir=home))
+        try:
+            advertised()  # refuses a folder that others may write
+        except PermissionError as error:
+            raise TapebookError(str(error)) from error
+        self.folder = Path(tempfile.mkdtemp(prefix=key(), dir=home))
         self._warm_up = warm_up
         self._server: subprocess.Popen[bytes] | None = None
         self._leaving: list[subprocess.Popen[bytes]] = []
@@ -115,18 +116,12 @@ class Kernels:
         """Start it, and a thread that looks after it."""
         spec.write(self.folder / "jupyter")
         self._start()
-        link = self._advertised.with_name(f".{token_hex(4)}")
-        link.symlink_to(self.folder / LISTENS)
-        link.replace(self._advertised)
         self._thread.start()
 
     def stop(self) -> None:
         """Let it end as soon as no kernel needs it."""
         self._stop.set()
         self._thread.join()
-        with suppress(OSError):
-            if self._advertised.readlink() == self.folder / LISTENS:
-                self._advertised.unlink()
         if self._server is not None:
             self._leave(self._server)
         for server in self._leaving:
@@ -173,10 +168,10 @@ class Kernels:
                 )
             elif server is not None and not (self.folder / LISTENS).exists():
                 _said.info("packages or code have changed: a new fork server warms up")
-                self._leave(server)
             else:
                 pause = LOOK_SECONDS
                 continue
+            self._leave(server)
             self._start()
 
     def _leave(self, server: subprocess.Popen[bytes]) -> None:
