@@ -48,7 +48,7 @@ lint: .venv/all  ## format, style, types, floors
 
 format: .venv/all  ## put the code in shape
 	@$(BIN)/ruff check --fix --quiet src tests benchmarks; $(BIN)/ruff format --quiet src tests benchmarks
-	@$(BIN)/nbstripout $$(git ls-files '*.ipynb')
+	@$(BIN)/nbstripout --keep-id $$(git ls-files '*.ipynb')
 
 bench: .venv/all  ## ratios against the peers, measured now on this machine
 	@for f in benchmarks/bench_*.py; do echo "== $$f"; $(BIN)/python $$f || exit 1; done

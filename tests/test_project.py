@@ -59,6 +59,17 @@ def test_every_pin_has_a_hash_and_no_index_is_named():
             assert not re.search(r"index-url[ =]+http|https?://\S+/simple\b|\"resolved\"", text), name
 
 
+def test_notebooks_are_stored_as_make_format_leaves_them(tmp_path):
+    """No outputs, one way to write them, ids that stay: what differs between two versions is what changed."""
+    kept = [p for p in (ROOT / "notebooks").rglob("*.ipynb") if not {".ipynb_checkpoints", "my"} & set(p.parts)]
+    copies = {path: tmp_path / f"{path.parent.name}-{path.name}" for path in kept}
+    for path, copy in copies.items():
+        copy.write_bytes(path.read_bytes())
+    command = [sys.executable, "-m", "nbstripout", "--keep-id", *map(str, copies.values())]
+    subprocess.run(command, check=True)
+    assert [p.name for p, copy in copies.items() if p.read_bytes() != copy.read_bytes()] == []
+
+
 def test_notebooks_are_stored_without_outputs():
     for path in (ROOT / "notebooks").rglob("*.ipynb"):
         if ".ipynb_checkpoints" in path.parts:
