@@ -306,19 +306,19 @@ def test_the_command_line(config, catalog, quick):
 
 @pytest.mark.slow
 def test_two_workers_run_each_once(config, catalog):
-    for n in range(6):
+    for n in range(4):
         add(config, f"s{n}", "toy", {"steps": n + 2})
     workers = [start(config, "--once", "--parallel", "2") for _ in range(2)]
     for worker in workers:
         _, errors = worker.communicate(timeout=200)
         assert worker.returncode == 0, errors
-    assert [row["state"] for row in catalog.occasions.list()] == ["succeeded"] * 6
-    assert len(runs.listing(config)) == 6
+    assert [row["state"] for row in catalog.occasions.list()] == ["succeeded"] * 4
+    assert len(runs.listing(config)) == 4
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("engine", "kills"), [("sqlite", 20), ("postgres", 6)])
+@pytest.mark.parametrize(("engine", "kills"), [("sqlite", 20), ("postgres", 4)])
 def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engine, kills):
     """Kill -9 the worker at any moment, twenty times; then let one work in peace."""
     if engine == "postgres":
@@ -327,12 +327,15 @@ def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engi
     desk_schedules.add(config, "slow", "trouble", {"how": "hang", "seconds": 0.5}, cron="0 0 1 1 *")
     with closing(Catalog.open(config)) as catalog:
         for n in range(kills):
-            catalog.schedules.due_now("slow", f"now-{n}")
+            if n % 3 == 0:  # some are killed again and again
+                catalog.schedules.due_now("slow", f"now-{n}")
             before = len(in_mid_run(config))
             worker = start(config, "--once") if n % 4 else start(config)
             if n % 2:  # in mid-run, or at any other moment
-                until = time.monotonic() + 30
-                while len(in_mid_run(config)) == before and time.monotonic() < until:
+                until = time.monotonic() + 12  # there may be nothing left to run
+                while (
+                    len(in_mid_run(config)) == before and worker.poll() is None and time.monotonic() < until
+                ):
                     time.sleep(0.01)
                 time.sleep(rng.random() * 0.8)
             else:
@@ -343,10 +346,11 @@ def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engi
         _, errors = last.communicate(timeout=400)
         assert last.returncode == 0, errors
         rows = catalog.occasions.list("slow", limit=None)
-        assert [row["state"] for row in rows] == ["succeeded"] * kills
+        due = len(range(0, kills, 3))
+        assert [row["state"] for row in rows] == ["succeeded"] * due
         listed = runs.listing(config, limit=None)
         counts = listed["outcome"].value_counts()
-        assert counts["succeeded"] == kills, "each was made once"
+        assert counts["succeeded"] == due, "each was made once"
         assert set(counts.index) <= {"succeeded", "cancelled", "lost"}
         assert {row["run_id"] for row in rows} == set(listed.loc[listed["outcome"] == "succeeded", "id"])
         told = [
@@ -354,7 +358,7 @@ def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engi
             for event in catalog.events.latest(topics=["run.finished"])
             if event.outcome == "succeeded"
         ]
-        assert len(told) == len(set(told)) == kills
+        assert len(told) == len(set(told)) == due
     for folder in config.reports.iterdir():
         if folder.is_dir() and not folder.name.startswith("."):
             manifest = json.loads((folder / "manifest.json").read_text())
