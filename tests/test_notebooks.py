@@ -13,7 +13,7 @@ ELSEWHERE = {"trends", "correlations", "patterns", "moves"}
 NOTEBOOKS = sorted(
     p
     for p in (ROOT / "notebooks").rglob("*.ipynb")
-    if ".ipynb_checkpoints" not in p.parts and not (p.parent.name == "templates" and p.stem in ELSEWHERE)
+    if not {".ipynb_checkpoints", "my"} & set(p.parts) and not (p.parent.name == "templates" and p.stem in ELSEWHERE)
 )
 
 
