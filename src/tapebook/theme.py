@@ -168,7 +168,7 @@ def css() -> str:
 
 def paper() -> str:
     """CSS for `@media print`: the light colours, whatever the reader's mode is on the screen."""
-    return f":root, :root[data-theme] {{ color-scheme: light; {_variables(LIGHT)} }}"
+    return f":root:root:root {{ color-scheme: light; {_variables(LIGHT)} }}"
 
 
 def _variables(colours: Palette) -> str:

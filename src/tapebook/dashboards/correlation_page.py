@@ -142,7 +142,7 @@ def _network(shown: list[dict[str, Any]], symbols: list[str], lag: int) -> dict[
     }  # fmt: skip
     hidden = {"visible": False, "range": [-1.35, 1.35]}
     layout = {
-        "title": {"text": f"Who moves with whom, lag {lag} bars: the wider the line, the stronger"},
+        "title": {"text": f"Who moves with whom, lag {lag} bars"},
         "height": 560,
         "xaxis": hidden,
         "yaxis": hidden | {"scaleanchor": "x"},
