@@ -13,7 +13,8 @@ ELSEWHERE = {"trends", "correlations", "patterns", "moves"}
 NOTEBOOKS = sorted(
     p
     for p in (ROOT / "notebooks").rglob("*.ipynb")
-    if not {".ipynb_checkpoints", "my"} & set(p.parts) and not (p.parent.name == "templates" and p.stem in ELSEWHERE)
+    if p.parent.name not in (".ipynb_checkpoints", "my")
+    and not (p.parent.name == "templates" and p.stem in ELSEWHERE)
 )
 
 

@@ -20,6 +20,9 @@ LOCKED = [
 ]
 
 
+NOT_OURS = (".ipynb_checkpoints", "my")
+
+
 def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -61,7 +64,7 @@ def test_every_pin_has_a_hash_and_no_index_is_named():
 
 def test_notebooks_are_stored_as_make_format_leaves_them(tmp_path):
     """No outputs, one way to write them, ids that stay: what differs between two versions is what changed."""
-    kept = [p for p in (ROOT / "notebooks").rglob("*.ipynb") if not {".ipynb_checkpoints", "my"} & set(p.parts)]
+    kept = [p for p in (ROOT / "notebooks").rglob("*.ipynb") if p.parent.name not in NOT_OURS]
     copies = {path: tmp_path / f"{path.parent.name}-{path.name}" for path in kept}
     for path, copy in copies.items():
         copy.write_bytes(path.read_bytes())
@@ -72,7 +75,7 @@ def test_notebooks_are_stored_as_make_format_leaves_them(tmp_path):
 
 def test_notebooks_are_stored_without_outputs():
     for path in (ROOT / "notebooks").rglob("*.ipynb"):
-        if {".ipynb_checkpoints", "my"} & set(path.parts):
+        if path.parent.name in NOT_OURS:
             continue
         cells = json.loads(path.read_text())["cells"]
         assert not any(cell.get("outputs") or cell.get("execution_count") for cell in cells), path.name
