@@ -115,6 +115,8 @@ def test_a_p_value_is_that_of_the_worse_direction(market, scan):
     told = engle_granger(np.log(market.bars.close.to_numpy()), np.array([4]), np.array([5]), 130, "maic")
     rows = scan.findings[scan.findings["a"].isin(["S0", "S1"]) & scan.findings["b"].isin(["S0", "S1"])]
     assert rows["p"].iloc[0] == pytest.approx(told["p"][0].max())
+    assert sorted(rows[["p_ab", "p_ba"]].iloc[0]) == pytest.approx(sorted(told["p"][0]))
+    assert (scan.findings["p"] == scan.findings[["p_ab", "p_ba"]].max(axis=1)).all()
     assert mackinnon(np.array([np.nan, -3.3377]))[1] == pytest.approx(0.05, abs=0.002)  # MacKinnon's 5 %
 
 

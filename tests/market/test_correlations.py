@@ -536,6 +536,10 @@ def test_too_little_is_refused():
         correlations(panel(noise(T=1, N=2)))
     with pytest.raises(BadInput, match="at least 80 rows"):
         correlations(panel(noise(T=70, N=40)), method="partial")
+    X = noise(T=200, N=4)
+    X[:, 3] = X[:, 0]
+    with pytest.raises(BadInput, match="S0, S3: partial"):
+        correlations(panel(X), method="partial")
     with pytest.raises(BadInput, match="32 symbols"):
         correlations(panel(noise(T=100, N=40)), method="distance")
     with pytest.raises(NoData, match="does not fit"):

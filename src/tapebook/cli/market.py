@@ -30,7 +30,7 @@ EXAMPLES = {
 }
 HIDDEN = (
     "unit", "statistic", "first_half", "second_half", "hedge_low", "hedge_high", "meaning", "method",
-    "known_at", "breadth", "rarity", "lags", "change", "speed",
+    "known_at", "breadth", "rarity", "lags", "change", "speed", "p_ab", "p_ba",
 )  # fmt: skip
 """Columns that a terminal has no room for; `--json` and the stored findings have them."""
 

@@ -34,9 +34,10 @@ class Cointegration(Scan):
 
     `findings`: a, b, then `scan.COLUMNS`, then hedge (a's log price moves by so much with b's), its 95 %
     interval hedge_low to hedge_high, half_life in bars, z (the spread now, in deviations from its mean),
-    johansen (trace statistic; above 15.49 there is a bond at 5 %), statistic (Engle and Granger's t) and
-    lags. `effect` is the share of its distance to the mean that the spread loses in a bar, in %; its
-    interval is the ordinary one. The hedge's interval and Johansen's test are of the likely pairs only.
+    johansen (trace statistic; above 15.49 there is a bond at 5 %), statistic (Engle and Granger's t of a on
+    b), its lags, and p_ab and p_ba, the p-values of a on b and of b on a, of which p is the larger. `effect`
+    is the share of its distance to the mean that the spread loses in a bar, in %; its interval is the
+    ordinary one. The hedge's interval and Johansen's test are of the likely pairs only.
     """
 
     kind: ClassVar[str] = "cointegration"
@@ -209,6 +210,8 @@ def _table(told: dict[str, np.ndarray], asked: np.ndarray, every: list[tuple[str
             "unit": "% of the distance a bar",
             "n": one["n"].astype(np.int64),
             "p": p.max(axis=1),
+            "p_ab": one["p"],
+            "p_ba": p[np.arange(len(p)), 1 - way],
             "hedge": one["hedge"],
             "half_life": half,
             "z": one["z"],
@@ -229,4 +232,4 @@ def _examined(table: pd.DataFrame, used: Bars) -> pd.DataFrame:
     names = ("hedge_low", "hedge_high", "johansen")
     told = table.assign(**{name: more[:, k] for k, name in enumerate(names)})
     order = ["a", "b", "effect", "low", "high", "unit", "n", "p", "q", "holds", "hedge", "hedge_low"]
-    return told[[*order, "hedge_high", "half_life", "z", "johansen", "statistic", "lags"]]
+    return told[[*order, "hedge_high", "half_life", "z", "johansen", "statistic", "lags", "p_ab", "p_ba"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ def ranks(X: np.ndarray) -> np.ndarray:
     return R
 
 
-def inverse(X: np.ndarray) -> np.ndarray:
+def inverse(X: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
     """Columns U = X Θ, whose correlations are the partial correlations with the sign turned.
 
     Θ is the inverse of the correlation matrix over the rows that all columns share. Of entry (i, j) of Θ
@@ -51,16 +52,26 @@ def inverse(X: np.ndarray) -> np.ndarray:
     Z = standardised(whole)
     R = Z.T @ Z / T
     if np.isnan(R).any() or np.linalg.cond(R) > 1e10:
-        raise BadInput("one symbol's returns are those of others, or never change: leave it out")
+        raise BadInput(
+            f"{', '.join(_repeated(R, names))}: partial correlations need returns that change on the {T:,} rows "
+            "shared by all, and none that others make up: leave one out"
+        )
     U = np.full(X.shape, np.nan)
     U[np.isfinite(X).all(axis=1)] = Z @ np.linalg.inv(R)
     return U
 
 
-def columns(X: np.ndarray, method: Method) -> np.ndarray:
+def _repeated(R: np.ndarray, names: Sequence[str]) -> list[str]:
+    """Names of constant columns, or of those that together make no difference."""
+    still = np.isnan(np.diag(R))
+    at = still if still.any() else np.abs(np.linalg.eigh(R)[1][:, 0]) > 0.1
+    return [names[n] if len(names) else f"column {n}" for n in np.flatnonzero(at)[:5]]
+
+
+def columns(X: np.ndarray, method: Method, names: Sequence[str] = ()) -> np.ndarray:
     """Return the columns (T, N), standardised, whose mean product is the measure."""
     if method in ("spearman", "kendall"):
         X = ranks(X)
     elif method == "partial":
-        X = inverse(X)
+        X = inverse(X, names)
     return standardised(X)

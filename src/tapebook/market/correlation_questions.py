@@ -40,7 +40,7 @@ def questions(
     elif method in TAILS:
         told = _tails(X, params, least, keep)
     else:
-        told = _products(X, params, least, keep)
+        told = _products(X, params, least, keep, tuple(map(str, returns.columns)))
     asked, effect, low, high = told
     frame = pd.DataFrame(
         {
@@ -75,11 +75,13 @@ def matrix_of(X: np.ndarray, params: Mapping[str, Any]) -> np.ndarray:
     return 2.0 * np.eye(len(R)) - R if method == "partial" else R
 
 
-def _products(X: np.ndarray, params: Mapping[str, Any], least: int, keep: int) -> Answers:
+def _products(
+    X: np.ndarray, params: Mapping[str, Any], least: int, keep: int, names: tuple[str, ...]
+) -> Answers:
     """Pearson, Spearman and partial correlations: means of products of two columns."""
     from tapebook.market.correlation_intervals import intervals
 
-    Z, weights = columns(X, params["method"]), None
+    Z, weights = columns(X, params["method"], names), None
     if params["halflife"] is not None:
         weights, least = 0.5 ** ((len(X) - 1.0 - np.arange(len(X))) / params["halflife"]), FEWEST
     rho = np.zeros((1, Z.shape[1])) if params["chance"] == "permutation" else memory(Z)
