@@ -176,6 +176,17 @@ def test_one_that_cannot_be_read_keeps_no_other_from_running(config, catalog, la
     assert [record.message for record in caplog.records if "broken" in record.message][1:] == []
 
 
+def test_a_lake_that_is_away_keeps_no_clock_from_striking(config, catalog, caplog):
+    add(config, cron="0 * * * *", when="2026-11-20T12:30:00")
+    (config.home / "data" / "lake.sqlite").write_text("not a catalogue of a lake" * 100)
+    with closing(Lake.open(config)) as lake:
+        due = Due(catalog, lake)
+        due.mark(at("2026-11-20T13:00:00"))
+        due.mark(at("2026-11-20T13:00:01"))
+    assert len(seen(catalog)) == 1
+    assert len([record for record in caplog.records if "the lake cannot be read" in record.message]) == 1
+
+
 # ---- by events
 
 

@@ -23,7 +23,7 @@ class Due:
     """Looks what became due and writes it down as occasions."""
 
     def __init__(self, catalog: Catalog, lake: Lake) -> None:
-        self._catalog, self._lake = catalog, lake
+        self._catalog, self._lake, self._snapshot = catalog, lake, -1
         self._coming: dict[tuple[str, str], datetime] = {}
         self._looked: set[tuple[int, int]] = set()
         self._heard: dict[str, int] = {}
@@ -32,17 +32,24 @@ class Due:
     def mark(self, now: datetime | None = None) -> None:
         """Write down what is due at `now`."""
         moment = now or datetime.now(UTC)
-        snapshot = event_bars.tell(self._lake, self._catalog)
+        try:
+            self._snapshot = event_bars.tell(self._lake, self._catalog)
+        except Exception as error:  # a lake that is away must not keep the clock's schedules from running
+            self._say(f"the lake cannot be read: {type(error).__name__}: {error}")
         newest = self._catalog.events.newest()
         for row in self._catalog.schedules.all("active"):
             try:
-                self._one(row, moment, snapshot, newest)
+                self._one(row, moment, newest)
             except Exception as error:  # one that cannot be read must not keep the others from running
-                if (said := f"schedule {row['name']}: {type(error).__name__}: {error}") not in self._said:
-                    self._said.add(said)
-                    _LOG.warning("%s", said)
+                self._say(f"schedule {row['name']}: {type(error).__name__}: {error}")
 
-    def _one(self, row: Mapping[str, Any], now: datetime, snapshot: int, newest: int) -> None:
+    def _say(self, said: str) -> None:
+        """Warn, once."""
+        if said not in self._said:
+            self._said.add(said)
+            _LOG.warning("%s", said)
+
+    def _one(self, row: Mapping[str, Any], now: datetime, newest: int) -> None:
         rule, name = row["rule"], row["name"]
         if rule["kind"] == "event":
             if self._heard.get(name) != newest:
@@ -56,7 +63,7 @@ class Due:
                 said = {"missed": missed} | self._waiting(rule, due, now)
                 self._catalog.schedules.due_by_time(name, row["anchor"], _utc(due), said)
         if rule["kind"] == "complete":
-            self._look(row, now, snapshot)
+            self._look(row, now)
 
     def _later(self, row: Mapping[str, Any], now: datetime) -> bool:
         """Whether the next time of a schedule has come; it is computed once."""
@@ -75,7 +82,7 @@ class Due:
         deadline = max(due, now - timedelta(minutes=1)) + timedelta(seconds=rule["deadline"])
         return {"state": "waiting", "deadline": _utc(deadline)}
 
-    def _look(self, row: Mapping[str, Any], now: datetime, snapshot: int) -> None:
+    def _look(self, row: Mapping[str, Any], now: datetime) -> None:
         """Look whether the data that a schedule waits for are there, or late."""
         own = self._catalog.occasions.list(row["name"], limit=20)
         own = [occasion for occasion in own if not occasion["key"].startswith("now-")]
@@ -85,13 +92,13 @@ class Due:
         if not own or own[0]["state"] not in ("waiting", "stale"):
             return
         latest = own[0]
-        if (latest["seq"], snapshot) not in self._looked:
+        if (latest["seq"], self._snapshot) not in self._looked:
             why = lacking(self._lake, row["rule"], datetime.fromisoformat(latest["due"]))
             if not why:
                 late = "the data came late" if latest["state"] == "stale" else ""
                 self._catalog.occasions.turn(latest["seq"], ["waiting", "stale"], "due", late)
                 return
-            self._looked.add((latest["seq"], snapshot))
+            self._looked.add((latest["seq"], self._snapshot))
         if (
             latest["state"] == "waiting"
             and latest["deadline"]
