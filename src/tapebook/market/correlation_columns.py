@@ -53,8 +53,8 @@ def inverse(X: np.ndarray, names: Sequence[str] = ()) -> np.ndarray:
     R = Z.T @ Z / T
     if np.isnan(R).any() or np.linalg.cond(R) > 1e10:
         raise BadInput(
-            f"{', '.join(_repeated(R, names))}: partial correlations need returns that change on the {T:,} rows "
-            "shared by all, and none that others make up: leave one out"
+            f"{', '.join(_repeated(R, names))}: partial correlations need returns that change on the {T:,} "
+            "rows shared by all, and none that others make up: leave one out"
         )
     U = np.full(X.shape, np.nan)
     U[np.isfinite(X).all(axis=1)] = Z @ np.linalg.inv(R)
