@@ -62,6 +62,36 @@ def test_the_latest_run_of_a_template_with_these_parameters(config, catalog, add
     assert found.shows == "latest run of backtest with symbols=AAPL"
 
 
+def test_the_latest_run_of_a_schedule(config, catalog, add):
+    from sqlalchemy import insert
+
+    from tapebook.data.catalog.tables import occasions
+
+    rule = {"name": "nightly", "template": "backtest", "template_hash": "h", "parameters": {}, "rule": {}}
+    kept = {"notify": [], "notify_on": "failure", "state": "active", "anchor": "x", "created": "x"}
+    catalog.schedules.add(rule | kept)
+    found = publish(config, "nightly-report", schedule="nightly")
+    assert history(catalog, found) == []
+    for number, state in enumerate(("succeeded", "failed", "succeeded")):
+        row = {"schedule": "nightly", "key": f"k{number}", "due": "x", "state": state, "missed": 0, "why": ""}
+        with catalog._rows.writing() as connection:
+            connection.execute(
+                insert(occasions).values(row | {"run_id": add(f"r{number}"), "lease": 0.0, "token": 0})
+            )
+    assert history(catalog, found) == ["r2", "r0"]
+    assert found.shows == "latest run of schedule nightly"
+
+
+def test_what_is_published_is_not_deleted_by_hand(config, add):
+    from tapebook.runs import delete
+
+    publish(config, "x", run=add("one"))
+    with pytest.raises(BadInput, match="published as x: it stays until `tapebook unpublish x`"):
+        delete(config, "one")
+    unpublish(config, "x")
+    delete(config, "one")
+
+
 def test_pinned_names_come_first(config, add):
     for name in ("a", "b", "c"):
         publish(config, name, run="one" if name != "a" else add("one"), pinned=name == "a")

@@ -76,9 +76,20 @@ def settled(config: Config, catalog: Catalog, id: str) -> str:
 
 
 def delete(config: Config, id: str) -> None:
-    """Delete a run: its row, then its folder. UnknownName if there is neither."""
+    """Delete a run: its row, then its folder.
+
+    Raises
+    ------
+    UnknownName
+        If there is neither.
+    BadInput
+        If it is pinned or published.
+    """
+    from tapebook.runs.retention import guard
+
     folder = _folder(config, id)
     with _open(config) as catalog:
+        guard(catalog, id)
         try:
             catalog.runs.delete(id)
         except UnknownName:
