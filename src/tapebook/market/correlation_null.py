@@ -53,7 +53,7 @@ def permuted(Z: np.ndarray, told: Products, draws: int, seed: int, block: int | 
     T, N = Z.shape
     if not 99 <= draws <= 100_000:
         raise BadParameter("draws", draws, "between 99 and 100,000")
-    block = block or round(T**0.5)
+    block = block or min(round(T**0.5), T // 4)
     if not 1 <= block <= T // 4:
         raise BadParameter("block", block, f"between 1 and {T // 4} rows, a quarter of the {T:,}")
     rng, blocks = np.random.default_rng(seed), -(-T // block)
