@@ -38,8 +38,8 @@ test: .venv/all lint  ## every check and every test
 lab: .venv/core  ## JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)
 
-dashboards: .venv/core  ## the dashboards, in a browser
-	@$(RUN) dashboards
+dashboards: .venv/core  ## the dashboards, in a browser: every run, for yourself
+	@$(RUN) dashboards --all
 
 lint: .venv/all  ## format, style, types, floors
 	@$(BIN)/ruff format --check --quiet src tests benchmarks && $(BIN)/ruff check --quiet src tests benchmarks

@@ -62,7 +62,7 @@ def _figures(folder: Path) -> list[dict[str, Any]]:
     """The first few recorded figures that can be read, those that stand for a run before others."""
     paths = sorted(
         (folder / "figures").glob("*.json"),
-        key=lambda p: (FIRST.index(p.stem) if p.stem in FIRST else len(FIRST), p.name),
+        key=lambda path: (_rank(path.stem), path.name),
     )
     found: list[dict[str, Any]] = []
     for path in paths[:_FIGURES]:
@@ -73,6 +73,10 @@ def _figures(folder: Path) -> list[dict[str, Any]]:
         if isinstance(figure, dict) and isinstance(figure.get("data"), list):
             found.append(figure)
     return found
+
+
+def _rank(name: str) -> int:
+    return FIRST.index(name) if name in FIRST else len(FIRST) + (not name.startswith(("moves of", "pair ")))
 
 
 def _covered_to(folder: Path) -> str | None:
