@@ -103,6 +103,10 @@ def test_nothing_that_the_desk_wrote_holds_a_planted_credential(home):
     assert (run.folder / "own.txt").read_text() == "key=••••••"
     assert len(rows) == 2, "a refused run leaves none"
     assert found(home, VALUE) == []
+    again = "import sys; from tapebook import Desk; print(Desk.open(sys.argv[1]).rerun(sys.argv[2]).outcome)"
+    done = subprocess.run([sys.executable, "-c", again, str(home), run.id], capture_output=True, text=True)
+    assert done.stdout == "succeeded\n", done.stderr
+    assert found(home, VALUE) == [], "a process that never heard of the credential made it again"
 
 
 def test_plain_papermill_and_an_analysts_notebook_are_kept_clean_too(home, tmp_path):

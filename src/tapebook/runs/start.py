@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tapebook import redact
 from tapebook.config import Config
 from tapebook.errors import BadParameter, RunFailed, TapebookError
-from tapebook.integration.vault import refuse_values
+from tapebook.integration.vault import Vault, refuse_values
 from tapebook.integration.vault_key import VARIABLES
 from tapebook.progress import Report
 from tapebook.runs import provenance, template
@@ -163,6 +163,7 @@ def carry_out(
     folder = config.reports / manifest["run_id"]
     catalog = Catalog.open(config)
     try:
+        Vault.of(config, catalog).open_all()  # what the cells could say is known here, and taken out
         _begin(folder, manifest, order, catalog)
         environment = _environment(config, folder, manifest, kernels)
         with Watch(catalog, manifest["run_id"], memory=order.memory, cancel=cancel) as watch:
