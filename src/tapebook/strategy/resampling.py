@@ -43,15 +43,13 @@ def drawn_rows(T: int, draws: int, length: float, seed: int) -> Iterator[np.ndar
 
 def _blocks(rng: np.random.Generator, n: int, T: int, length: float) -> np.ndarray:
     """Lay blocks on one line of n × T cells, and cut it where a row begins: the geometric has no memory."""
+    from tapebook.strategy.resampling_kernels import block_begins, block_rows
+
     cells = n * T
     expected = cells / length
     lengths = rng.geometric(1.0 / length, size=int(expected + 10.0 * np.sqrt(expected) + 50.0))
-    ends = np.cumsum(lengths)
-    begins = np.sort(np.concatenate([ends[ends < cells], np.arange(0, cells, T)]))  # union1d takes longer
-    begins = begins[np.diff(begins, prepend=-1) > 0]
-    sizes = np.diff(begins, append=cells)
-    offset = rng.integers(T, size=len(begins)) - begins
-    rows: np.ndarray = (np.repeat(offset, sizes) + np.arange(cells)) % T
+    begins = block_begins(np.cumsum(lengths), cells, T)
+    rows: np.ndarray = block_rows(begins, rng.integers(T, size=len(begins)), cells, T)
     return rows.reshape(n, T)
 
 
