@@ -343,6 +343,17 @@ def test_opening_one_at_head_does_not_import_alembic(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_a_catalogue_that_may_not_be_written_says_so(tmp_path):
+    catalog = Catalog.open(Config.load(tmp_path))
+    catalog.results.add(record("a"))
+    with catalog._rows._engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA query_only = 1")
+    with pytest.raises(ConfigError, match=r"desk\.sqlite cannot be written: attempt to write a readonly"):
+        catalog.results.add(record("b"))
+    catalog.close()
+    assert [row["id"] for row in Catalog.open(Config.load(tmp_path)).results.list()] == ["a"]
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "desk.sqlite").write_text("not a database at all, but long enough to be one" * 9)

@@ -23,7 +23,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from tapebook import redact
@@ -34,6 +34,7 @@ SCHEMA = "tapebook"
 """PostgreSQL keeps the tables in a schema of their own."""
 WAIT_SECONDS = 60
 """How long a writer waits for another on SQLite."""
+_UNWRITABLE = ("readonly database", "disk is full", "disk I/O error", "unable to open database file")
 
 
 class Rows:
@@ -57,10 +58,22 @@ class Rows:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection whose changes all land when the block ends, or none does."""
+        """Give a connection whose changes all land when the block ends, or none does.
+
+        Raises
+        ------
+        ConfigError
+            If the disk is full, or may not be written.
+        """
         self._migrate()
-        with self._engine.begin() as connection:
-            yield connection
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            if not any(word in str(error.orig) for word in _UNWRITABLE):
+                raise
+            where = self._url.render_as_string(hide_password=True)
+            raise ConfigError(f"the catalogue {where} cannot be written: {error.orig}") from error
 
     @property
     def url(self) -> URL:
