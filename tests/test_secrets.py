@@ -109,6 +109,7 @@ def test_nothing_that_the_desk_wrote_holds_a_planted_credential(home):
     assert found(home, VALUE) == [], "a process that never heard of the credential made it again"
 
 
+@pytest.mark.slow
 def test_plain_papermill_and_an_analysts_notebook_are_kept_clean_too(home, tmp_path):
     with Desk.open(home) as desk:
         desk.secrets.set("broker", VALUE)

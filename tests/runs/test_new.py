@@ -47,6 +47,7 @@ def test_a_new_template_runs_and_is_listed(home):
     assert "Finding." in run.html.read_text()
 
 
+@pytest.mark.slow
 def test_its_own_test_passes(home):
     call(home, "new", "template", "weekly_risk")
     test = home / "tests" / "templates" / "test_weekly_risk.py"
