@@ -45,13 +45,26 @@ def spanned(command: Callable[..., None]) -> Callable[..., None]:
     "--quarantine", is_flag=True, help="Let good rows land and put broken ones aside, in data/quarantine/."
 )
 @click.option("--force", is_flag=True, help="Store bars that the quality checks call severely wrong.")
+@click.option("--refresh", is_flag=True, help="Ask a vendor for all again, to find what it has revised.")
+@click.option(
+    "-o",
+    "--option",
+    "more",
+    multiple=True,
+    callback=pairs,
+    metavar="NAME=VALUE",
+    help="What else the source takes, such as api_key=secret:fred; may be repeated.",
+)
 @as_json
-def ingest(source: str, symbols: tuple[str, ...], json_: bool, **options: object) -> None:
+def ingest(
+    source: str, symbols: tuple[str, ...], json_: bool, more: dict[str, str], **options: object
+) -> None:
     """Write the missing bars of SYMBOLS (all by default) from SOURCE to the lake.
 
     \b
     tapebook ingest sample
     tapebook ingest files --path prices/ --tz America/New_York --column close=Last
+    tapebook ingest fred DGS10 -o api_key=secret:fred
     """
     given = {
         name: value for name, value in options.items() if value not in (None, {}, False) or name == "dayfirst"
@@ -59,7 +72,7 @@ def ingest(source: str, symbols: tuple[str, ...], json_: bool, **options: object
     if given.get("dayfirst") is None:
         given.pop("dayfirst", None)
     with open_desk() as desk:
-        done = desk.ingest(source, symbols, **given)  # type: ignore[arg-type]
+        done = desk.ingest(source, symbols, **given, **more)  # type: ignore[arg-type]
     click.echo(dump(done.frame().to_dict("records")) if json_ else str(done))
     if done.failed:
         raise SystemExit(1)

@@ -33,6 +33,7 @@ class DataRoom(Core):
         dry_run: bool = False,
         quarantine: bool = False,
         force: bool = False,
+        refresh: bool = False,
         **options: Any,
     ) -> Ingested:
         """Write the missing bars of `symbols` (all that the source has, by default) to the lake.
@@ -50,10 +51,14 @@ class DataRoom(Core):
             symbol with a broken row lands.
         force : bool
             Store bars that the quality checks call severely wrong; they stay marked.
+        refresh : bool
+            Ask a vendor for the whole span again, to find what it has revised.
         options
-            What the source takes, such as `path=`, `columns=` and `tz=` for "files".
+            What the source takes, such as `path=`, `columns=` and `tz=` for "files". A credential is
+            named as "secret:NAME".
         """
         from tapebook.integration.ingest import ingest
+        from tapebook.integration.outside import Outside
 
         with progress(f"ingesting {source if isinstance(source, str) else source.name}") as report:
             done = ingest(
@@ -66,6 +71,8 @@ class DataRoom(Core):
                 dry_run=dry_run,
                 quarantine=self.config.home / "data" / "quarantine" if quarantine else False,
                 force=force,
+                refresh=refresh,
+                outside=Outside.of(self.config),
                 progress=report,
                 **options,
             )

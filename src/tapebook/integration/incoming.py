@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tapebook.data.calendar import check_calendar
 from tapebook.data.tidy import tidy
 from tapebook.errors import BadInput, TapebookError
+from tapebook.integration.gap import Held, Span, fetch_gap, finished
 from tapebook.integration.outcome import Landed
 from tapebook.schema import FIELDS, Frequency
 
@@ -41,19 +42,25 @@ def fetch(
     source: Source,
     symbol: str,
     freq: Frequency,
-    start: datetime | None,
-    end: datetime | None,
+    span: Span,
     *,
+    there: Held | None = None,
     quarantine: bool,
 ) -> Incoming | Landed:
-    """Fetch one symbol. Whatever is wrong with it is told in what it answers: nothing is raised."""
+    """Fetch what the lake has not (`there`: what it has). Whatever is wrong is told in what it answers."""
     try:
-        fetched = source.fetch(symbol, freq=freq, start=start, end=end)
+        got = fetch_gap(source, symbol, freq, span, there)
+        if got is None:
+            return Landed(symbol, str(freq), "unchanged", reason="the lake has all of this span")
+        fetched, unfinished = _over(got, source, freq)
         rows = Landed(symbol, str(freq), "ok", fetched=len(fetched.bars) + len(fetched.problems))
         if fetched.problems and not quarantine:
             return replace(rows, outcome="failed", reason=_broken(fetched.problems))
         rows = replace(rows, quarantined=len(fetched.problems))
+        rows = replace(rows, reason=unfinished)
         if not len(fetched.bars):
+            if (there is not None or unfinished) and not fetched.problems:
+                return replace(rows, outcome="unchanged", reason=unfinished or "the source has nothing new")
             return replace(rows, outcome="failed", reason=_nothing(fetched.problems))
         return _checked(rows, fetched, symbol, freq)
     except TapebookError as error:
@@ -63,6 +70,16 @@ def fetch(
     except Exception as error:  # a source may be anybody's code: its fault is this symbol's alone
         reason = f"the source {source.name} failed: {type(error).__name__}: {error}"
     return Landed(symbol, str(freq), "failed", reason=reason)
+
+
+def _over(fetched: Fetched, source: Source, freq: Frequency) -> tuple[Fetched, str]:
+    """Leave out the bar that a vendor is still making: it would land as if it were whole."""
+    if not getattr(source, "incremental", False) or not len(fetched.bars):
+        return fetched, ""
+    calendar = check_calendar(fetched.instrument.calendar)
+    bars, count = finished(fetched.bars, freq, calendar, datetime.now(UTC))
+    told = f"{count} bar{'s' if count > 1 else ''} left out: not over yet" if count else ""
+    return replace(fetched, bars=bars), told
 
 
 def once(bars: pl.DataFrame) -> pl.DataFrame:

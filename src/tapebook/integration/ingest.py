@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data import quality
@@ -12,21 +13,26 @@ from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import BadParameter, NoData, UnknownName
 from tapebook.integration import sources
 from tapebook.integration.before import Before, before
+from tapebook.integration.gap import held
 from tapebook.integration.incoming import Incoming, fetch, once
 from tapebook.integration.outcome import Ingested, Landed
 from tapebook.integration.quarantine import put_aside
+from tapebook.integration.sources.base import Attachable
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.data.lake import Lake
+    from tapebook.integration.outside import Outside
     from tapebook.integration.sources import Problem, Source
 
 __all__ = ["Ingested", "Landed", "ingest"]
 
 BATCH = 500_000
 """Bars that are written in one transaction at most, if no single symbol has more."""
+LONGEST = 15.0
+"""Seconds that bars wait to be written: what a slow vendor has sent is there also after a crash."""
 SHOWN = 3
 """Findings that a reason quotes."""
 
@@ -44,13 +50,17 @@ def ingest(
     dry_run: bool = False,
     quarantine: Path | bool = False,
     force: bool = False,
+    refresh: bool = False,
+    outside: Outside | None = None,
     progress: Report | None = None,
     **options: Any,
 ) -> Ingested:
     """Write what `source` has of `symbols` (all it has, by default) and the lake has not.
 
-    A bar that the lake holds already is not written again; one that the source has revised takes the
-    old one's place (earlier snapshots keep it). A symbol that fails does not keep the others out.
+    A source that asks a vendor (`incremental`) is asked only for what the lake has not, and for the last
+    bar that it has. A bar that the lake holds already is not written again; one that the source has
+    revised takes the old one's place (earlier snapshots keep it). A symbol that fails does not keep the
+    others out.
 
     Parameters
     ----------
@@ -58,6 +68,10 @@ def ingest(
         Let the good rows of a symbol land and put its broken rows in a file here.
     force : bool
         Write bars with severe findings too; the findings stay with them.
+    refresh : bool
+        Ask for the whole span again, to find what the vendor has revised.
+    outside : Outside, optional
+        The vault and the pace that sources use.
     progress : callable, optional
         Called with (symbols done, symbols in all, symbol).
 
@@ -72,14 +86,20 @@ def ingest(
     if first is not None and last is not None and first > last:
         raise BadParameter("end", end, f"a time after the start {start}")
     found = sources.get(source, **options) if isinstance(source, str) else source
+    if outside is not None and isinstance(found, Attachable):
+        found.attach(outside)
     names, report = _asked(found, symbols, length), progress or (lambda *_: None)
     landed: dict[str, Landed] = {}
     problems: dict[str, tuple[Problem, ...]] = {}
+    gaps = getattr(found, "incremental", False) and not refresh
+    there = held(lake, names, length) if gaps else {}
 
     def incoming() -> Iterator[Incoming]:
         for done, name in enumerate(names):
             report(done, len(names), name)
-            one = fetch(found, name, length, first, last, quarantine=bool(quarantine))
+            one = fetch(
+                found, name, length, (first, last), there=there.get(name), quarantine=bool(quarantine)
+            )
             if isinstance(one, Incoming):
                 problems[name] = one.fetched.problems
                 yield one
@@ -102,8 +122,10 @@ def ingest(
 
 def _asked(source: Source, symbols: Sequence[str], freq: Frequency) -> list[str]:
     there = list(source.symbols(freq))
+    if not getattr(source, "listed", True) and not symbols and not there:
+        raise BadParameter("symbols", [], f"at least one: the source {source.name} has no list of its own")
     for name in symbols:
-        if name not in there:
+        if name not in there and getattr(source, "listed", True):
             raise UnknownName(f"symbol in the source {source.name}", name, there)
     names = list(dict.fromkeys(symbols)) or there
     if not names:
@@ -131,13 +153,21 @@ def _severe(findings: pl.DataFrame, bars: pl.DataFrame) -> str:
 
 def _batches(incoming: Iterator[Incoming]) -> Iterator[list[Incoming]]:
     batch: list[Incoming] = []
-    size = 0
-    for one in incoming:
-        if batch and size + len(one.bars) > BATCH:
+    size, begun = 0, monotonic()
+    try:
+        for one in incoming:
+            if batch and size + len(one.bars) > BATCH:
+                yield batch
+                batch, size, begun = [], 0, monotonic()
+            batch.append(one)
+            size += len(one.bars)
+            if monotonic() - begun > LONGEST:
+                yield batch
+                batch, size, begun = [], 0, monotonic()
+    except KeyboardInterrupt:  # what was fetched by now lands before it ends
+        if batch:
             yield batch
-            batch, size = [], 0
-        batch.append(one)
-        size += len(one.bars)
+        raise
     if batch:
         yield batch
 
@@ -165,7 +195,7 @@ def _counted(landed: Landed, news: tuple[int, int, int], *, dry_run: bool) -> La
     added, changed, actions = news
     outcome = "dry run" if dry_run else "ok" if added or changed or actions else "unchanged"
     alone = actions and not added and not changed
-    reason = f"the bars were there; {actions} of its splits and dividends are new" if alone else ""
+    reason = f"the bars were there; {actions} of its splits and dividends are new" if alone else landed.reason
     return replace(landed, outcome=outcome, added=added, changed=changed, reason=reason)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import polars as pl
 
+    from tapebook.integration.outside import Outside
     from tapebook.schema import Frequency
 
 
@@ -63,6 +64,10 @@ class Source(Protocol):
 
     The class is built with the options that the user gave (`Desk.ingest(name, **options)`), takes
     only keyword arguments, and its docstring's first line is shown by `tapebook sources`.
+
+    It may also say: `listed = False` (any symbol may be asked; `symbols()` names none), `incremental = True`
+    (ask only for what the lake has not, leave out the bar that is not over), `restates = True` (prices are
+    adjusted, so that the past changes), and `attach(outside)`: see `tapebook.integration.sources.vendor`.
     """
 
     name: str
@@ -73,4 +78,13 @@ class Source(Protocol):
 
     def fetch(self, symbol: str, *, freq: Frequency, start: datetime | None, end: datetime | None) -> Fetched:
         """Bars of one symbol stamped from `start` to `end`, both included, None for all there are."""
+        ...
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """A source that wants the desk's vault and pace."""
+
+    def attach(self, outside: Outside) -> None:
+        """Called before anything is fetched."""
         ...

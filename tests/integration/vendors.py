@@ -1,0 +1,123 @@
+"""A vendor on this machine: it answers as told, keeps what it was asked, and goes wrong in the known ways."""
+
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+from tapebook.integration.outside import Outside
+
+
+class Vendor(ThreadingHTTPServer):
+    """`answer(path, query)` gives a body, or (status, headers, body); `faults` come first, one a question."""
+
+    daemon_threads = True
+
+    def __init__(self, answer, kind="application/json"):
+        self.answer, self.kind, self.faults, self.asked = answer, kind, [], []
+        super().__init__(("127.0.0.1", 0), _Handler)
+        threading.Thread(target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        parts = urlsplit(self.path)
+        query = dict(parse_qsl(parts.query))
+        self.server.asked.append((parts.path, query, dict(self.headers)))
+        if self.server.faults:
+            fault = self.server.faults.pop(0)
+            if callable(fault):
+                fault(self, lambda: self._answer(parts.path, query))
+                return
+            self.say(*fault)
+            return
+        self.say(*self._answer(parts.path, query))
+
+    do_POST = do_GET  # noqa: N815
+
+    def _answer(self, path, query):
+        told = self.server.answer(path, query)
+        return told if isinstance(told, tuple) else (200, {}, told)
+
+    def say(self, status, headers, body):
+        body = body if isinstance(body, bytes) else body.encode()
+        self.send_response(status)
+        for name, value in (
+            {"content-type": self.server.kind, "content-length": len(body)} | headers
+        ).items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def limited(seconds="7"):
+    return (429, {"retry-after": seconds}, "slow down")
+
+
+BROKEN = (500, {}, "oh no")
+WEB_PAGE = (200, {"content-type": "text/html"}, "<html><body>Please log in</body></html>")
+
+
+def truncated(handler, answer):
+    """The connection ends in the middle of the body."""
+    _, _, body = answer()
+    body = body.encode() if isinstance(body, str) else body
+    handler.send_response(200)
+    handler.send_header("content-type", handler.server.kind)
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
+def dripping(handler, answer):
+    """A byte every now and then, so that no single wait is long."""
+    _, _, body = answer()
+    handler.send_response(200)
+    handler.send_header("content-type", handler.server.kind)
+    handler.send_header("content-length", str(len(body)))
+    handler.end_headers()
+    for at in range(20):
+        try:
+            handler.wfile.write(body.encode()[at : at + 1])
+            handler.wfile.flush()
+        except OSError:
+            break
+        time.sleep(0.03)
+    handler.close_connection = True
+
+
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    def __init__(self):
+        self.now, self.slept = 1.7e9, []
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(round(seconds, 3))
+        self.now += seconds
+
+
+def outside(tmp_path, clock, secrets=None):
+    return Outside(
+        tmp_path / "pace", lambda ref: (secrets or {})[ref.removeprefix("secret:")], clock, clock.sleep
+    )
