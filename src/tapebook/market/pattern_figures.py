@@ -109,7 +109,7 @@ def shape_figure(scan: Patterns, symbol: str, shape: str, number: int) -> go.Fig
     close = scan.bars.close[symbol].dropna()
     figure = go.Figure()
     for n, start in enumerate(own["start"]):
-        first = int(close.index.get_indexer([start])[0])
+        first = int(close.index.searchsorted(start))
         part = np.log(close.to_numpy(dtype=float)[first : first + 2 * LENGTH])
         bars = np.arange(len(part)) - LENGTH + 1
         color = LIGHT.series[n % len(LIGHT.series)] if len(own) <= len(LIGHT.series) else LIGHT.muted

@@ -62,13 +62,13 @@ def variance_ratios(every: list[Series], lags: tuple[int, ...] = LAGS) -> pd.Dat
                 ratio = max(ratio, 1e-6)  # put together around gaps it can fall below 0
                 rows.append((series.symbol, q, ratio - 1.0, error, z, len(series.moved)))
     table = pd.DataFrame(rows, columns=["symbol", "horizon", "effect", "error", "statistic", "n"])
-    log, error = np.log1p(table["effect"].to_numpy(dtype=float)), table["error"].to_numpy(dtype=float)
+    log, errors = np.log1p(table["effect"].to_numpy(dtype=float)), table["error"].to_numpy(dtype=float)
     return table.assign(
         question="variance ratio",
-        low=np.expm1(log - 1.96 * error),
-        high=np.expm1(log + 1.96 * error),
+        low=np.expm1(log - 1.96 * errors),
+        high=np.expm1(log + 1.96 * errors),
         unit="ratio less 1",
-        p=2.0 * norm.sf(np.abs(log) / error),
+        p=2.0 * norm.sf(np.abs(log) / errors),
     ).drop(columns="error")
 
 
