@@ -10,6 +10,7 @@ from sqlalchemy import Row, insert, select, update
 
 from tapebook.data.catalog.rows import Rows, one, plain
 from tapebook.data.catalog.tables import batch_items, batches
+from tapebook.errors import UnknownName
 
 
 class Batches:
@@ -30,7 +31,11 @@ class Batches:
 
     def get(self, id: str) -> Row[Any]:
         """Return a batch's row; its columns are attributes. UnknownName says the nearest id."""
-        return one(self._rows, batches, "batch", id)
+        try:
+            return one(self._rows, batches, "batch", id)
+        except UnknownName:
+            known = [row["id"] for row in self.list(1000)]
+            raise UnknownName("batch", id, known, "See `tapebook runs batches`.") from None
 
     def items(self, id: str) -> list[dict[str, Any]]:
         """List a batch's items in order: item, parameters, outcome, run_id, tries, seconds, error."""
