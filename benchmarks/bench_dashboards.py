@@ -68,7 +68,9 @@ def start_ordinary(home, figure):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "voila", str(folder), "--no-browser", f"--port={port}"]
-    server = subprocess.Popen([*command, "--Voila.log_level=ERROR"], start_new_session=True)
+    server = subprocess.Popen(
+        [*command, "--Voila.log_level=ERROR"], start_new_session=True, stderr=subprocess.DEVNULL
+    )
     base = f"http://localhost:{port}/voila/"
     serve._wait(server, f"{base}static/voila.js")
     return server, f"{base}render/page.ipynb"

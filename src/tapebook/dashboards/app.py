@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -56,6 +57,7 @@ class Dashboards(Voila):  # type: ignore[misc]
         settings["allow_remote_access"] = not self.site.hosts
         settings["local_hostnames"] = sorted(self.site.hosts)
         self._watched: set[asyncio.Task[None]] = set()
+        self.turn = asyncio.Semaphore(2 * (os.cpu_count() or 1))
         return settings
 
     def init_handlers(self) -> list[Any]:
@@ -211,6 +213,7 @@ def main(arguments: list[str]) -> None:
     said = json.loads(arguments[0])
     config = Config.load()
     os.environ.setdefault(LOG, str(config.home / "data" / "dashboards.log"))
+    logging.getLogger("asyncio").addFilter(lambda record: "WebSocketClosedError" not in record.getMessage())
     hosts = frozenset(said["hosts"])
     visible = Visible(config, groups=tuple(said["groups"]), everything=said["everything"])
     with serving(config) as kernels:

@@ -62,7 +62,8 @@ class Live(Page):
         try:
             kernel = await starting
             manager = self.app.kernel_manager.get_kernel(kernel)
-            outputs, failed = await execute(manager, cells(notebook))
+            async with self.app.turn:
+                outputs, failed = await execute(manager, cells(notebook))
         except Exception as error:
             outputs, failed = [], f"{type(error).__name__}: {error}"
         if failed:
