@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib import import_module
@@ -60,7 +61,9 @@ class Vendor:
 def library(module: str, package: str = "") -> Any:
     """Import a vendor's library; ConfigError says what to install when it is not there."""
     try:
-        return import_module(module)
+        with warnings.catch_warnings():  # what is deprecated in their house is theirs to mend
+            warnings.simplefilter("ignore")
+            return import_module(module)
     except ImportError as error:
         named = package or module.partition(".")[0]
         raise ConfigError(
