@@ -28,13 +28,13 @@ def picture(figure: dict[str, Any]) -> str:
 def _lines(traces: list[dict[str, Any]]) -> str:
     """The first solid line with a name; a benchmark's is dotted, an interval's edge has none."""
     for trace in traces:
-        line = trace.get("line")
-        dotted = isinstance(line, dict) and line.get("dash") not in (None, "solid")
-        if (
-            trace.get("type") in (None, "scatter", "scattergl")
-            and trace.get("mode") == "lines"
-            and not dotted
-        ):
+        line = trace.get("line") if isinstance(trace.get("line"), dict) else {}
+        solid = line.get("dash") in (None, "solid") and line.get("width") != 0 and not trace.get("fill")
+        of_lines = trace.get("type") in (None, "scatter", "scattergl") and trace.get("mode") in (
+            None,
+            "lines",
+        )
+        if of_lines and solid:
             values = _thin(_numbers(trace.get("y")), POINTS)
             if len(values) > 1 and max(values) > min(values):
                 return f'<polyline points="{_path(values)}"/>'
