@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tapebook.desk.compare import CompareRoom
+from tapebook.desk.documents import DocumentRoom
 from tapebook.desk.events import EventRoom
 from tapebook.desk.explore import ExploreRoom
 from tapebook.desk.forward import ForwardRoom
@@ -10,6 +11,7 @@ from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
 from tapebook.desk.runs import RunRoom
 from tapebook.desk.schedule import ScheduleRoom
+from tapebook.desk.screens import ScreenRoom
 from tapebook.desk.secrets import SecretRoom
 from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
@@ -21,8 +23,10 @@ class Desk(
     WalkForwardRoom,
     ForwardRoom,
     SecretRoom,
+    DocumentRoom,
     SweepRoom,
     MarketRoom,
+    ScreenRoom,
     EventRoom,
     ScheduleRoom,
     RunRoom,

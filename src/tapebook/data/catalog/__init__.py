@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tapebook.data.catalog.batches import Batches
+from tapebook.data.catalog.documents import Documents
 from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.ledger import Ledger
 from tapebook.data.catalog.notices import Notices
@@ -115,6 +116,11 @@ class Catalog:
     def occasions(self) -> Occasions:
         """Each time that a schedule became due, and what came of it."""
         return Occasions(self._rows)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Where findings are published to, and which page is which."""
+        return Documents(self._rows)
 
     @cached_property
     def notices(self) -> Notices:

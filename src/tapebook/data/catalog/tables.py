@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -399,6 +399,34 @@ notices = Table(
     Column("holder", String(200)),
     Column("lease", Float, nullable=False),
     Column("created", String(40), nullable=False),
+)
+
+document_targets = Table(
+    "document_targets",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("kind", String(80), nullable=False),
+    Column("options", Json, nullable=False),
+    Column("created", String(40), nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("target", String(80), nullable=False),
+    Column("key", String(200), nullable=False),
+    Column("remote_id", Text),
+    Column("url", Text),
+    Column("digest", String(64)),
+    Column("run_id", String(200)),
+    Column("title", Text, nullable=False),
+    Column("updated", String(40), nullable=False),
+    Column("error", Text),
+    Column("holder", String(200)),
+    Column("lease", Float, nullable=False),
+    UniqueConstraint("target", "key"),
 )
 
 LEDGERS = ("trials", "trial_symbols", "frozen", "forward")
