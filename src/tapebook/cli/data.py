@@ -28,17 +28,17 @@ def spanned(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("symbols", nargs=-1)
 @spanned
 @click.option("--freq", default="1d", show_default=True, help="Length of a bar: 1m … 24h, 1d, 1w, 1mo.")
-@click.option("--path", help="files: a file, a folder, or a pattern such as 'prices/*.csv.gz'.")
+@click.option("--path", help="files, parquet: a file, a folder, or a pattern such as 'prices/*.csv.gz'.")
 @click.option(
     "--column",
     "columns",
     multiple=True,
     callback=pairs,
     metavar="FIELD=HEADER",
-    help="files: which header holds a field; may be repeated.",
+    help="files, sql, parquet: which header holds a field; may be repeated.",
 )
-@click.option("--tz", help="files: time zone of stamps that name none, such as America/New_York.")
-@click.option("--calendar", help="files: the exchange's calendar, such as XNYS, XLON or 24/7.")
+@click.option("--tz", help="files, sql, parquet: time zone of stamps without one, such as America/New_York.")
+@click.option("--calendar", help="The exchange's calendar, such as XNYS, XLON or 24/7.")
 @click.option("--dayfirst/--monthfirst", default=None, help="files: how to read 03/04/2013.")
 @click.option("--dry-run", is_flag=True, help="Fetch and judge; write nothing.")
 @click.option(
