@@ -14,8 +14,8 @@ from tapebook.strategy.signals import Signals
 NAN = math.nan
 LIBRARY = [
     "bollinger_reversion", "buy_and_hold", "cross_momentum", "donchian_breakout", "follow_leader",
-    "macd_trend", "momentum", "on_pattern", "on_rule", "pairs_spread", "rsi_reversion", "sma_cross",
-    "volatility_target",
+    "macd_trend", "momentum", "on_pattern", "on_rule", "on_screen", "pairs_spread", "rsi_reversion",
+    "sma_cross", "volatility_target",
 ]  # fmt: skip
 TWO = {"follow_leader", "pairs_spread"}  # the first of two symbols explains the second
 QUICK = {

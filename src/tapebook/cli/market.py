@@ -36,11 +36,15 @@ HIDDEN = (
 
 
 class Kinds(click.Group):
-    """Kinds of scan. Where a word is none of them, an expression to screen by can go, once there is one."""
+    """Kinds of scan. Where a word is none of them, an expression to screen by can go."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """Find the kind that was asked for, or name the nearest."""
+        """Find the kind that was asked for, take an expression, or name the nearest kind."""
+        from tapebook.cli.screen import expression_, looks_like_one
+
         if args and args[0] not in self.commands:
+            if looks_like_one(args[0]):
+                return "EXPR", expression_, args
             raise UnknownName("kind of scan", args[0], self.commands)
         return super().resolve_command(ctx, args)
 
@@ -76,9 +80,13 @@ def scan() -> None:
     Shows how much was used, how many questions were asked and which answers hold after correction for all
     of them. Findings are kept: `tapebook scans changed` says what is new since the last time.
 
+    Where the first word is a condition, finds the symbols for which it holds: put it in quotes
+    (`tapebook screen words` lists what it may say).
+
     \b
     tapebook scan trends AAPL,MSFT,IBM
     tapebook scan correlations --lags 5
+    tapebook scan "close > sma(200) and rsi(14) < 30" --asof 2008-10-10
     """
 
 

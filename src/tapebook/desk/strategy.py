@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.backtest import Backtest
     from tapebook.strategy.causality import Causality
+    from tapebook.strategy.screen.hits import Screen
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 """Figures that a list of results shows."""
@@ -29,18 +30,21 @@ HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 class StrategyRoom(TrialRoom):
     """Backtests, checks, stored results."""
 
-    def strategy(self, name: str | Callable[..., Any] | Idea) -> Strategy:
-        """Find a strategy: of the library, "file.py:function", a function of yours, or an idea of a scan."""
+    def strategy(self, name: str | Callable[..., Any] | Idea | Screen) -> Strategy:
+        """Find a strategy: of the library, "file.py:function", a function, an idea of a scan, a screen."""
         from tapebook.market.scan import Idea
         from tapebook.strategy import registry
+        from tapebook.strategy.screen.hits import Screen
 
+        if isinstance(name, Screen):
+            return name.strategy()
         if isinstance(name, Idea):
             return registry.get(name.strategy).preset(name.params)
         return registry.get(name)
 
     def backtest(
         self,
-        strategy: str | Callable[..., Any] | Idea,
+        strategy: str | Callable[..., Any] | Idea | Screen,
         bars: Bars | str | Sequence[str] | None = None,
         *,
         rules: Rules | None = None,
@@ -55,7 +59,8 @@ class StrategyRoom(TrialRoom):
         ----------
         strategy : str or function
             A library name, "file.py:function", a function `bars, **parameters -> Signals or weights`, or an
-            idea: a finding of a scan, `scan.idea(0)`, whose parameters and symbols it brings along.
+            idea: a finding of a scan, `scan.idea(0)`, whose parameters and symbols it brings along; or a
+            screen, `desk.scan("…")`, on its own bars unless others are given (`hold=20`).
         bars : Bars or symbols
             What to trade. Symbols are read from the lake, adjusted for splits. Of a panel that holds the
             symbols of an idea, those are traded.
@@ -79,7 +84,12 @@ class StrategyRoom(TrialRoom):
         from tapebook.strategy import Rules
         from tapebook.strategy.backtest import run_backtest
         from tapebook.strategy.rules import divided
+        from tapebook.strategy.screen.hits import Screen
 
+        if isinstance(strategy, Screen):
+            bars = strategy.bars if bars is None else bars
+            settings = {"expression": strategy.expression, **settings}
+            strategy = "on_screen"
         if isinstance(strategy, Idea):
             if bars is None or (isinstance(bars, Bars) and set(strategy.symbols) <= set(bars.symbols)):
                 bars = list(strategy.symbols) if bars is None else bars.select(*strategy.symbols)
@@ -99,7 +109,7 @@ class StrategyRoom(TrialRoom):
 
     def check(
         self,
-        strategy: str | Callable[..., Any] | Idea,
+        strategy: str | Callable[..., Any] | Idea | Screen,
         bars: Bars | str | Sequence[str],
         *,
         cuts: int = 20,

@@ -242,8 +242,17 @@ def _own(frame: pd.DataFrame, work: Callable[[Any], Any]) -> pd.DataFrame:
     if isinstance(frame, pd.Series):
         alone: pd.DataFrame = work(frame.dropna()).reindex(frame.index)
         return alone
-    done = {n: work(frame.iloc[:, n].dropna()).reindex(frame.index) for n in range(frame.shape[1])}
-    return pd.DataFrame(done, index=frame.index).set_axis(frame.columns, axis=1)
+    values = frame.to_numpy(dtype=float)
+    gone = np.isnan(values)
+    if not (gone[1:] & ~gone[:-1]).any():  # nothing is missing once a symbol has begun
+        late: pd.DataFrame = work(frame)
+        return pd.DataFrame(late.to_numpy(), frame.index, frame.columns, copy=False)
+    rows = np.argsort(~gone, axis=0, kind="stable")  # what is missing first, then its own bars in their order
+    close_up = pd.DataFrame(np.take_along_axis(values, rows, axis=0), copy=False)
+    answer = np.empty(values.shape)
+    np.put_along_axis(answer, rows, work(close_up).to_numpy(dtype=float), axis=0)
+    answer[gone] = np.nan
+    return pd.DataFrame(answer, frame.index, frame.columns, copy=False)
 
 
 def _talib(work: Callable[..., np.ndarray], *frames: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,125 @@
+"""`tapebook scan EXPR` and `tapebook screen`: which symbols a condition finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tapebook.cli.output import adjusted, as_json, dump, open_desk, show
+
+if TYPE_CHECKING:
+    from tapebook.strategy.screen.hits import Screen
+
+
+def looks_like_one(word: str) -> bool:
+    """Whether a word is meant as an expression, not as a name: it has more than letters, or it is a field."""
+    from tapebook.strategy.screen.words import FIELDS, WORDS
+
+    return not word.replace("_", "").isalpha() or word.lower() in (*FIELDS, *WORDS, "symbol")
+
+
+def day_or_snapshot(said: str | None) -> str | int | None:
+    """Read what --asof was given: a day, a time, or a snapshot's number (four digits are a year)."""
+    return int(said) if said and said.isdigit() and len(said) != 4 else said
+
+
+@click.command("EXPR")
+@click.argument("expression", metavar="EXPR")
+@click.option("--universe", help="Symbols to look at, such as AAPL,MSFT [default: all of the lake].")
+@click.option("--asof", help="A day or time, UTC: what was known then. Or a snapshot's number.")
+@click.option("--snapshot", help="A snapshot's number or a time: data as the lake held it then.")
+@click.option("--freq", default="1d", show_default=True)
+@adjusted
+@click.option("--rows", default=20, show_default=True, help="Hits shown at most.")
+@click.option("--history", is_flag=True, help="Show how often it held on the bars of the past instead.")
+@as_json
+def expression_(
+    expression: str,
+    universe: str | None,
+    asof: str | None,
+    snapshot: str | None,
+    rows: int,
+    history: bool,
+    json_: bool,
+    **options: Any,
+) -> None:
+    """Find the symbols for which EXPR holds, as of the newest bar or of any day.
+
+    `tapebook screen words` lists what EXPR may say.
+
+    \b
+    tapebook scan "close > sma(200) and rsi(14) < 30 and volume > 2 * avg(volume, 20)"
+    tapebook scan "rank(change(250)) <= 5" --asof 2008-10-10 --universe AAPL,IBM,MSFT
+    """
+    with open_desk() as desk:
+        pinned = int(snapshot) if snapshot and snapshot.isdigit() and len(snapshot) != 4 else snapshot
+        found = desk.scan(expression, universe, asof=day_or_snapshot(asof), snapshot=pinned, **options)
+    if json_:
+        click.echo(dump(told(found) | ({"history": _counts(found)} if history else {})))
+        return
+    note(found)
+    if history:
+        show(found.counts().reset_index().head(rows), False)
+    else:
+        print_hits(found, rows)
+
+
+def told(found: Screen) -> dict[str, Any]:
+    """Return what a screen found, for a machine."""
+    coverage = found.coverage
+    return {
+        "expression": found.expression,
+        "bar": found.end,
+        "snapshot": found.snapshot,
+        "summary": found.summary,
+        "coverage": {
+            "asked": coverage.asked,
+            "used": coverage.used,
+            "excluded": coverage.excluded.to_dict("records"),
+        },
+        "notes": list(found.notes),
+        "hits": found.table.to_dict("records"),
+    }
+
+
+def note(found: Screen) -> None:
+    """Print what was found in words, and what is odd."""
+    click.echo(found.summary)
+    for said in found.notes:
+        click.echo(f"note: {said}", err=True)
+
+
+def print_hits(found: Screen, rows: int) -> None:
+    """Print the hits as a table."""
+    show(found.table.head(rows), False, empty="nothing found")
+    if len(found.table) > rows:
+        click.echo(f"and {len(found.table) - rows:,} more: --rows {len(found.table)}", err=True)
+
+
+def _counts(found: Screen) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in found.counts().reset_index().to_dict("records")]
+
+
+@click.group()
+def screen() -> None:
+    """Screens that are kept: what they find now, what entered and what left since the last time."""
+
+
+@screen.command()
+@as_json
+def words(json_: bool) -> None:
+    """List the fields and functions of the screening language."""
+    from tapebook.strategy.screen.words import FIELDS, WORDS, usage
+
+    fields = [{"word": name, "meaning": "of the bar, adjusted"} for name in FIELDS]
+    fields.append({"word": "symbol", "meaning": "the name: symbol in (AAPL, 'BRK.B')"})
+    show([*fields, *({"word": usage(name), "meaning": WORDS[name].help} for name in WORDS)], json_)
+    if not json_:
+        click.echo(SYNTAX, err=True)
+
+
+SYNTAX = """
++ - * /   < <= > >= == !=   and or not   x between a and b   x in (a, b)   x crosses above (or below) y
+x[1] is x one bar ago; 5% is 0.05; 1.5M is 1,500,000; # begins a remark"""
+COMMANDS = [screen]
