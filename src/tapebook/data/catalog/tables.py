@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -431,3 +431,41 @@ documents = Table(
 
 LEDGERS = ("trials", "trial_symbols", "frozen", "forward")
 """Tables whose rows the database itself refuses to change or delete."""
+
+universes = Table(
+    "universes",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("updated", String(40), nullable=False),
+    Column("who", String(255), nullable=False),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("universe", Serial, ForeignKey("universes.seq", ondelete="CASCADE"), primary_key=True),
+    Column("symbol", String(80), primary_key=True, index=True),
+    Column("since", String(10), primary_key=True),
+    Column("until", String(10), nullable=False),
+)
+
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("symbol", String(80), nullable=False, index=True),
+    Column("freq", String(16), nullable=False),
+    Column("snapshot", BigInteger, nullable=False, index=True),
+    Column("known", String(40), nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("removed", BigInteger, nullable=False),
+    Column("actions", BigInteger, nullable=False),
+    Column("first", String(40), nullable=False),
+    Column("last", String(40), nullable=False),
+    Column("largest", Float),
+    Column("note", Text, nullable=False),
+)
