@@ -17,6 +17,7 @@ from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
 from tapebook.data.catalog.schedules import Schedules
+from tapebook.data.catalog.screens import Screens
 from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.subscribers import Subscribers
@@ -76,6 +77,11 @@ class Catalog:
     def scans(self) -> Scans:
         """Stored scans of the market."""
         return Scans(self._rows)
+
+    @cached_property
+    def screens(self) -> Screens:
+        """Kept screens, and their runs."""
+        return Screens(self._rows)
 
     @cached_property
     def publications(self) -> Publications:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -427,6 +427,39 @@ documents = Table(
     Column("holder", String(200)),
     Column("lease", Float, nullable=False),
     UniqueConstraint("target", "key"),
+)
+
+screens = Table(
+    "screens",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False, unique=True),
+    Column("version", Integer, nullable=False),
+    Column("expression", Text, nullable=False),
+    Column("symbols", Json),
+    Column("freq", String(16), nullable=False),
+    Column("adjust", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("updated", String(40), nullable=False),
+)
+
+screen_runs = Table(
+    "screen_runs",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("screen", String(80), ForeignKey("screens.name", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at", String(40), nullable=False),
+    Column("bar", String(40), nullable=False),
+    Column("snapshot", BigInteger),
+    Column("asked_of", Text, nullable=False),
+    Column("asked", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("hits", Json, nullable=False),
+    Column("inside", Json, nullable=False),
+    Column("entered", Json, nullable=False),
+    Column("left", Json, nullable=False),
+    Column("first", Boolean, nullable=False),
 )
 
 LEDGERS = ("trials", "trial_symbols", "frozen", "forward")
