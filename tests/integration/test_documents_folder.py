@@ -144,3 +144,31 @@ def test_what_cannot_be_is_refused(tmp_path):
             desk.documents.publish("r-1", "y")
         with pytest.raises(ConfigError, match=r"tapebook\[documents\]"):
             library("no_such_client", "no-such-client")
+
+
+def test_runs_that_end_are_published_by_the_worker(tmp_path, monkeypatch):
+    from tapebook.data.catalog.event_types import RunFinished
+    from tapebook.runs.worker import work
+
+    monkeypatch.setattr("tapebook.integration.documents.picture.BROWSERS", ())
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    with desk_of(tmp_path / "desk") as desk:
+        desk.documents.add("notes", "folder", to=str(notes))
+        desk.documents.follow("notes", template="toy")
+        ends = {"toy-1": ("toy", "succeeded"), "toy-2": ("toy", "failed"), "other-1": ("other", "succeeded")}
+        for run, (template, outcome) in ends.items():
+            run_folder(desk.config.reports, run, template=template, outcome=outcome)
+            desk.catalog.events.add(RunFinished(run=run, template=template, outcome=outcome))
+        desk.catalog.events.add(RunFinished(run="toy-deleted", template="toy", outcome="succeeded"))
+        work(desk.config, once=True)
+        (row,) = desk.documents.list().to_dict("records")
+        assert (row["run_id"], row["error"]) == ("toy-1", None)
+        assert len(list(notes.glob("*.md"))) == 1
+        run_folder(desk.config.reports, "toy-3")
+        desk.catalog.events.add(RunFinished(run="toy-3", template="toy", outcome="succeeded"))
+        work(desk.config, once=True)
+        (row,) = desk.documents.list().to_dict("records")
+        assert row["run_id"] == "toy-3"  # the same parameters, the same page
+        assert len(list(notes.glob("*.md"))) == 1
+        assert desk.dead_letters().empty

@@ -22,7 +22,7 @@ from tapebook.data.catalog.events import Patience
 from tapebook.data.catalog.lease import holder
 from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration import event_webhooks
-from tapebook.runs import notice
+from tapebook.runs import documents, notice
 from tapebook.runs.book import settled
 from tapebook.runs.occasion import (
     GRACE_SECONDS,
@@ -218,6 +218,7 @@ class Worker:
 
     def _deliver(self) -> None:
         event_webhooks.deliver_all(self._config, self._catalog, self._holder, self._patience)
+        documents.deliver_all(self._config, self._catalog, self._holder, self._patience)
         notice.send_all(self._config, self._catalog, self._holder, self._patience)
 
     def _guarded(self, act: Callable[[], Any], otherwise: Any) -> Any:
