@@ -65,6 +65,7 @@ def _attach() -> None:
         strategy,
         sweep,
         trials,
+        universe,
         versions,
         walk_forward,
         worker,
@@ -72,6 +73,7 @@ def _attach() -> None:
 
     for room in (
         data,
+        universe,
         strategy,
         versions,
         sweep,

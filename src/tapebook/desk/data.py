@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tapebook.desk.core import AsOf, Core, names
+from tapebook.desk.core import AsOf, names
+from tapebook.desk.universe import UniverseRoom, masked
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tapebook.integration.sources import Source
 
 
-class DataRoom(Core):
+class DataRoom(UniverseRoom):
     """Bars of the lake."""
 
     def ingest(
@@ -64,7 +65,7 @@ class DataRoom(Core):
             done = ingest(
                 self.lake,
                 source,
-                names(symbols),
+                self._members(symbols)[0],
                 start=start,
                 end=end,
                 freq=freq,
@@ -108,7 +109,8 @@ class DataRoom(Core):
         Parameters
         ----------
         symbols : str or list of str, optional
-            "AAPL", "AAPL,MSFT" or a list; all that have bars of this length by default.
+            "AAPL", "AAPL,MSFT" or a list; all that have bars of this length by default. "@sp500" is every
+            member of a universe in this span; outside of its membership a symbol's bars are missing.
         start, end : str or datetime, optional
             First and last time, both included. "2005" and "2005-03" mean the whole period.
         adjust : "splits", "total" or False
@@ -116,8 +118,16 @@ class DataRoom(Core):
         asof : int, str or datetime, optional
             Read what the lake held at that snapshot or time.
         """
-        wanted = None if symbols is None else names(symbols)
-        return self.lake.bars(wanted, start=start, end=end, freq=freq, adjust=adjust, asof=self._asof(asof))
+        wanted, universes, alone = self._members(() if symbols is None else symbols, start, end)
+        bars = self.lake.bars(
+            None if symbols is None else wanted,
+            start=start,
+            end=end,
+            freq=freq,
+            adjust=adjust,
+            asof=self._asof(asof),
+        )
+        return masked(bars, universes, alone) if universes else bars
 
     def symbols(self, *, asof: AsOf = None) -> pd.DataFrame:
         """List what the lake holds: one row a symbol and bar length."""

@@ -23,6 +23,7 @@ from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.subscribers import Subscribers
 from tapebook.data.catalog.tables import results, runs, scans
 from tapebook.data.catalog.trials import Trials
+from tapebook.data.catalog.universes import Universes
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -102,6 +103,11 @@ class Catalog:
     def ledger(self) -> Ledger:
         """Frozen strategies and what they decided since."""
         return Ledger(self._rows)
+
+    @cached_property
+    def universes(self) -> Universes:
+        """Named lists of symbols with dates of membership."""
+        return Universes(self._rows)
 
     @cached_property
     def events(self) -> Events:

@@ -1,0 +1,86 @@
+"""Universes in the catalogue: read, saved whole under a new version, deleted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from tapebook.data.catalog.rows import Rows, delete_one, one, plain
+from tapebook.data.catalog.tables import memberships, universes
+from tapebook.data.universe import Universe
+from tapebook.errors import BadInput
+
+
+class Universes:
+    """Named lists of symbols with dates of membership."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def get(self, name: str) -> Universe:
+        """Return one; UnknownName with the nearest name."""
+        row = one(self._rows, universes, "universe", name)
+        query = select(memberships).where(memberships.c.universe == row.seq)
+        with self._rows.reading() as connection:
+            members = [(m.symbol, m.since, m.until) for m in connection.execute(query)]
+        return Universe.of(name, members, row.note, row.version)
+
+    def list(self) -> list[dict[str, Any]]:
+        """List them: name, version, how many memberships and symbols, note, when and by whom."""
+        counted = (
+            select(
+                memberships.c.universe,
+                func.count().label("memberships"),
+                func.count(memberships.c.symbol.distinct()).label("symbols"),
+            )
+            .group_by(memberships.c.universe)
+            .subquery()
+        )
+        query = select(universes, counted.c.memberships, counted.c.symbols).join(
+            counted, counted.c.universe == universes.c.seq
+        )
+        with self._rows.reading() as connection:
+            return [plain(row) for row in connection.execute(query.order_by(universes.c.id)).mappings()]
+
+    def save(self, universe: Universe, who: str) -> int:
+        """Save it in place of the one of its name, and return its new version.
+
+        Raises
+        ------
+        BadInput
+            If somebody has saved it since `universe.version`: nothing is overwritten unseen.
+        """
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        told = {"note": universe.note, "updated": now, "who": who, "version": universe.version + 1}
+        with self._rows.writing() as connection:
+            here = (universes.c.id == universe.name) & (universes.c.version == universe.version)
+            if not connection.execute(update(universes).where(here).values(told)).rowcount:
+                self._new(connection, universe, told | {"id": universe.name, "created": now})
+            key = connection.scalar(select(universes.c.seq).where(universes.c.id == universe.name))
+            connection.execute(delete(memberships).where(memberships.c.universe == key))
+            rows = [
+                {
+                    "universe": key,
+                    "symbol": m.symbol,
+                    "since": str(m.since or ""),
+                    "until": str(m.until or ""),
+                }
+                for m in universe.members
+            ]
+            connection.execute(insert(memberships), rows)
+        return universe.version + 1
+
+    def delete(self, name: str) -> None:
+        """Delete one; UnknownName if there is none."""
+        delete_one(self._rows, universes, "universe", name)
+
+    def _new(self, connection: Connection, universe: Universe, row: dict[str, Any]) -> None:
+        there = connection.scalar(select(universes.c.version).where(universes.c.id == universe.name))
+        if there is not None or universe.version:
+            raise BadInput(
+                f"the universe {universe.name} was saved as version {there or 'none'} by now, and this is "
+                f"made of version {universe.version}: read it again, change that, and save"
+            )
+        connection.execute(insert(universes).values(row))
