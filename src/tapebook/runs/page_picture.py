@@ -28,7 +28,8 @@ def picture(figure: dict[str, Any]) -> str:
 def _lines(traces: list[dict[str, Any]]) -> str:
     """The first solid line with a name; a benchmark's is dotted, an interval's edge has none."""
     for trace in traces:
-        line = trace.get("line") if isinstance(trace.get("line"), dict) else {}
+        said = trace.get("line")
+        line = said if isinstance(said, dict) else {}
         solid = line.get("dash") in (None, "solid") and line.get("width") != 0 and not trace.get("fill")
         of_lines = trace.get("type") in (None, "scatter", "scattergl") and trace.get("mode") in (
             None,
