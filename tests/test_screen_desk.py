@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tapebook.cli import main
-from tapebook.errors import UnknownName
+from tapebook.errors import BadInput, UnknownName
 from tapebook.strategy.screen.fault import BadExpression
 
 THREE = "AAPL,IBM,MSFT"
@@ -92,3 +92,104 @@ def test_the_command_line(sample_home):
     assert "\n  close > smaa(3)\n          ^^^^\n" in wrong.output
     assert "Did you mean 'trends'?" in run(sample_home, "scan", "trnds").output
     assert "rsi(series=close, bars=14)" in run(sample_home, "screen", "words").output
+
+
+def saved(desk):
+    """A desk with three symbols that rise, fall and stand still, and a screen that was run once."""
+    for symbol, closes in (
+        ("UP", np.arange(10.0, 30.0)),
+        ("DOWN", np.arange(30.0, 10.0, -1)),
+        ("NEW", [9.0]),
+    ):
+        desk.lake.write(rows(symbol, closes))
+    desk.save_screen("high", "close > sma(5)", ["UP", "DOWN", "NEW"], note="what rises")
+    return desk.run_screen("high")
+
+
+def after(desk, symbol, closes):
+    desk.lake.write(rows(symbol, closes, start=pd.Timestamp("2012-01-30")))
+
+
+def hits(desk):
+    return [(e.scan, e.symbol, e.change, e.bar[:10]) for e in desk.catalog.events.latest(topics=["scan.hit"])]
+
+
+def test_a_kept_screen_tells_who_entered_and_who_left(sample_desk):
+    first = saved(sample_desk)
+    assert (first.found.symbols, first.entered, first.left) == (("UP",), (), ())
+    assert "The first run" in first.summary
+    assert hits(sample_desk) == []
+    after(sample_desk, "UP", [1.0])
+    after(sample_desk, "DOWN", [90.0])
+    second = sample_desk.run_screen("high")
+    assert (second.entered, second.left) == (("DOWN",), ("UP",))
+    assert hits(sample_desk) == [
+        ("high", "DOWN", "entered", "2012-01-30"), ("high", "UP", "left", "2012-01-30"),
+    ]  # fmt: skip
+    told = sample_desk.catalog.events.latest(topics=["scan.hit"])[0]
+    assert (told.values["close"], told.expression) == (90.0, "close > sma(5)")
+    assert sample_desk.run_screen("high").entered == ()
+    assert len(hits(sample_desk)) == 2
+    runs = sample_desk.screen_runs("high")
+    assert list(runs["entered"]) == [[], ["DOWN"], []]
+    assert list(runs["first"]) == [False, False, True]
+
+
+def test_a_changed_screen_begins_anew_and_a_lost_update_is_refused(sample_desk):
+    saved(sample_desk)
+    assert sample_desk.save_screen("high", "close > sma(5)", ["UP", "DOWN", "NEW"], note="what rises") == 1
+    assert sample_desk.save_screen("high", "close < sma(5)", ["UP", "DOWN", "NEW"], version=1) == 2
+    with pytest.raises(BadInput, match="screen high is at version 2 by now, not at 1"):
+        sample_desk.save_screen("high", "close > 1", version=1)
+    assert sample_desk.run_screen("high").ran.entered is None
+    assert hits(sample_desk) == []
+    with pytest.raises(BadInput, match="was last run on bars to 2012-01-27"):
+        sample_desk.run_screen("high", asof="2012-01-20")
+    assert sample_desk.screen("high", asof="2012-01-20").symbols == ("DOWN",)
+
+
+def test_whom_nobody_can_judge_neither_enters_nor_leaves(sample_desk):
+    saved(sample_desk)
+    sample_desk.lake.write(rows("DOWN", np.full(20, 5.0), start=pd.Timestamp("2012-03-01")))
+    done = sample_desk.run_screen("high")
+    assert done.found.symbols == ()
+    assert (done.entered, done.left, done.ran.inside) == ((), (), ("UP",))
+
+
+def test_a_run_whose_events_cannot_be_written_is_no_run(sample_desk, monkeypatch):
+    saved(sample_desk)
+    after(sample_desk, "DOWN", [90.0])
+
+    def fail(*_):
+        raise OSError("pulled")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("tapebook.data.catalog.screens.put", fail)
+        with pytest.raises(OSError, match="pulled"):
+            sample_desk.run_screen("high")
+    assert len(sample_desk.screen_runs("high")) == 1
+    assert sample_desk.run_screen("high").entered == ("DOWN",)
+    assert len(hits(sample_desk)) == 1
+
+
+def test_kept_screens_on_the_command_line(sample_home):
+    said = run(sample_home, "screen", "save", "calm", "rsi(14) between 40 and 60", "--universe", THREE)
+    assert said.stdout == "calm@1\n", said.output
+    assert "The first run" in run(sample_home, "screen", "run", "calm", "--asof", "2004-10-08").output
+    told = json.loads(run(sample_home, "screen", "run", "calm", "--asof", "2004-12-08", "--json").stdout)
+    assert not told["first"]
+    shown = json.loads(run(sample_home, "screen", "show", "calm", "--json").stdout)
+    assert [r["entered"] for r in shown["runs"]][0] == told["entered"]
+    assert "rsi(14) >= 40" in run(sample_home, "screen", "show", "calm").output
+    assert "calm" in run(sample_home, "screen", "list").output
+    assert "Did you mean 'calm'?" in run(sample_home, "screen", "run", "clam").output
+    assert run(sample_home, "screen", "delete", "calm", "--yes").exit_code == 0
+    assert "no screen yet" in run(sample_home, "screen", "list").output
+
+
+def test_a_universe_is_its_members_of_that_day(sample_desk):
+    sample_desk.save_universe("old", [("AAPL", None, "2003-12-31"), ("IBM", "2004-01-01", None)])
+    assert sample_desk.scan("close > 0", "@old", asof="2003-06-02").symbols == ("AAPL",)
+    found = sample_desk.scan("close > 0 or sma(200) > 0", "@old, MSFT", asof="2004-01-15")
+    assert found.symbols == ("IBM", "MSFT")
+    assert found.coverage.used == 2

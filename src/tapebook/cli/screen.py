@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapebook.cli.output import adjusted, as_json, dump, open_desk, show
+from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 
 if TYPE_CHECKING:
     from tapebook.strategy.screen.hits import Screen
@@ -117,6 +117,80 @@ def words(json_: bool) -> None:
     show([*fields, *({"word": usage(name), "meaning": WORDS[name].help} for name in WORDS)], json_)
     if not json_:
         click.echo(SYNTAX, err=True)
+
+
+@screen.command()
+@click.argument("name")
+@click.argument("expression", metavar="EXPR")
+@click.option("--universe", help="Symbols to look at, such as AAPL,MSFT [default: all of the lake].")
+@click.option("--freq", default="1d", show_default=True)
+@adjusted
+@click.option("--note", default="", help="What it is for.")
+@click.option("--version", type=int, help="Change it only if it is still at this version.")
+def save(name: str, expression: str, universe: str | None, **options: Any) -> None:
+    """Keep the screen EXPR as NAME, or change it.
+
+    \b
+    tapebook screen save oversold "close > sma(200) and rsi(14) < 30"
+    """
+    with open_desk() as desk:
+        version = desk.save_screen(name, expression, universe, **options)
+    click.echo(f"{name}@{version}")
+    click.echo(f"`tapebook screen run {name}` runs it and tells what entered and left", err=True)
+
+
+@screen.command("list")
+@as_json
+def list_(json_: bool) -> None:
+    """List the kept screens."""
+    with open_desk() as desk:
+        rows = desk.screens()
+    show(rows, json_, empty="no screen yet: `tapebook screen save NAME EXPR`")
+
+
+@screen.command()
+@click.argument("name")
+@click.option("--asof", help="A day or time, UTC: bars known by then [default: the newest].")
+@click.option("--rows", default=20, show_default=True, help="Hits shown at most.")
+@as_json
+def run(name: str, asof: str | None, rows: int, json_: bool) -> None:
+    """Run a kept screen; what entered and left since the last run becomes events (`scan.hit`)."""
+    with open_desk() as desk:
+        done = desk.run_screen(name, asof=asof)
+    if json_:
+        changes = {"first": done.ran.entered is None, "entered": done.entered, "left": done.left}
+        click.echo(dump({"name": name, "run": done.ran.seq} | changes | told(done.found)))
+        return
+    click.echo(done.summary)
+    show(done.table.head(rows), False, empty="nothing found")
+
+
+@screen.command("show")
+@click.argument("name")
+@click.option("--limit", default=20, show_default=True, help="Runs shown at most.")
+@as_json
+def show_(name: str, limit: int, json_: bool) -> None:
+    """Show a kept screen and its runs: when, on what bars, what entered and left."""
+    with open_desk() as desk:
+        row, runs = desk.catalog.screens.get(name), desk.screen_runs(name, limit=limit)
+    if json_:
+        said = {
+            key: getattr(row, key) for key in ("name", "version", "expression", "symbols", "freq", "note")
+        }
+        click.echo(dump(said | {"runs": runs.to_dict("records")}))
+        return
+    click.echo(f"{row.name}@{row.version}: {row.expression}")
+    show(runs.drop(columns=["seq", "snapshot"]), False, empty=f"not run yet: `tapebook screen run {name}`")
+
+
+@screen.command()
+@click.argument("names", nargs=-1, required=True)
+@yes
+def delete(names: tuple[str, ...], yes: bool) -> None:
+    """Delete kept screens and their runs."""
+    with open_desk() as desk:
+        each(desk.catalog.screens.get, names)
+        confirmed(f"Delete {', '.join(names)}?", yes, lambda: each(desk.delete_screen, names))
 
 
 SYNTAX = """

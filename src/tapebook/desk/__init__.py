@@ -7,11 +7,11 @@ from tapebook.desk.documents import DocumentRoom
 from tapebook.desk.events import EventRoom
 from tapebook.desk.explore import ExploreRoom
 from tapebook.desk.forward import ForwardRoom
+from tapebook.desk.kept_screens import KeptScreenRoom
 from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
 from tapebook.desk.runs import RunRoom
 from tapebook.desk.schedule import ScheduleRoom
-from tapebook.desk.screens import ScreenRoom
 from tapebook.desk.secrets import SecretRoom
 from tapebook.desk.sweep import SweepRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
@@ -26,7 +26,7 @@ class Desk(
     DocumentRoom,
     SweepRoom,
     MarketRoom,
-    ScreenRoom,
+    KeptScreenRoom,
     EventRoom,
     ScheduleRoom,
     RunRoom,

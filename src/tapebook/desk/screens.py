@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
-from tapebook.desk.core import AsOf
+from tapebook.desk.core import AsOf, names
 from tapebook.desk.strategy import StrategyRoom
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class ScreenRoom(StrategyRoom):
         expression : str
             A condition; `tapebook screen words` lists what it may say. Indicators are those of strategies.
         universe : Bars, str or list of str, optional
-            Where to look; every symbol of the lake that has such bars by default.
+            Where to look; every symbol of the lake that has such bars by default. "@sp500" is who was a
+            member of that universe on the day.
         asof : str, datetime or int, optional
             A day (the whole of it) or a moment, UTC: bars known by then, and prices adjusted for no later
             split. The number of a snapshot is what the lake held at it.
@@ -67,10 +68,25 @@ class ScreenRoom(StrategyRoom):
             asof, snapshot = None, asof
         if isinstance(universe, Bars):
             return screen(universe, expression, asof=asof)
-        bars = self.bars(universe, end=asof, freq=freq, adjust=adjust, asof=snapshot)
+        bars = self.bars(self._on_the_day(universe, asof), end=asof, freq=freq, adjust=adjust, asof=snapshot)
         if asof is not None and adjust:
             bars = self._as_then(bars, asof)
         return screen(bars, expression, asof=asof)
+
+    def _on_the_day(
+        self, universe: str | Sequence[str] | None, asof: str | datetime | None
+    ) -> list[str] | None:
+        """Put the members of that day in the place of a universe's name."""
+        from tapebook.data.when import last_moment
+
+        if universe is None:
+            return None
+        moment = last_moment(asof, "asof")
+        day = date.today() if moment is None else moment.date()
+        told: list[str] = []
+        for name in names(universe):
+            told += self.universe(name, asof=day).symbols if name.startswith("@") else [name]
+        return list(dict.fromkeys(told))
 
     def _as_then(self, bars: Bars, asof: str | datetime) -> Bars:
         """Undo the adjustment for what came later: the last price known is the one that was printed.

@@ -21,7 +21,7 @@ Hits = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Ran:
-    """One run of a kept screen. `entered` and `left` are None for the first, which has none to compare with."""
+    """One run of a kept screen. `entered` and `left` are None where there is no run to compare with."""
 
     name: str
     seq: int
@@ -69,13 +69,6 @@ class Screens:
             row = connection.execute(select(screens).where(screens.c.name == name)).one_or_none()
             return _found(connection, name, row)
 
-    def list(self) -> list[dict[str, Any]]:
-        """List rows by name."""
-        with self._rows.reading() as connection:
-            return [
-                plain(row) for row in connection.execute(select(screens).order_by(screens.c.name)).mappings()
-            ]
-
     def delete(self, name: str) -> None:
         """Delete a screen and its runs; UnknownName if there is none."""
         with self._rows.writing() as connection:
@@ -88,6 +81,13 @@ class Screens:
         with self._rows.reading() as connection:
             rows = connection.execute(query.order_by(screen_runs.c.seq.desc()).limit(limit)).mappings()
             return [plain(row) for row in rows]
+
+    def list(self) -> list[dict[str, Any]]:
+        """List rows by name."""
+        with self._rows.reading() as connection:
+            return [
+                plain(row) for row in connection.execute(select(screens).order_by(screens.c.name)).mappings()
+            ]
 
     def ran(
         self, name: str, version: int, run: Mapping[str, Any], hits: Hits, judged: Collection[str]
