@@ -150,6 +150,16 @@ def snapshots(json_: bool) -> None:
 
 
 @data.command()
+@click.argument("symbols", required=False)
+@click.option("--limit", default=100, show_default=True)
+@as_json
+def revisions(symbols: str | None, limit: int, json_: bool) -> None:
+    """List what was revised: bars, splits and dividends, in which snapshot, known since when."""
+    with open_desk() as desk:
+        show(desk.revisions(symbols, limit=limit), json_, empty="nothing was revised")
+
+
+@data.command()
 @click.argument("symbols")
 @click.option("--freq", help="Only bars of this length.")
 @spanned

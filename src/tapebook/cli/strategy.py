@@ -194,8 +194,11 @@ def results_list(json_: bool, **filters: Any) -> None:
     """List stored backtests, newest first."""
     with open_desk() as desk:
         asked = {k: v for k, v in filters.items() if v is not None}
-        rows = desk.catalog.results.list(**asked) if json_ else desk.results(**asked)
-    show(rows, json_, empty="no results yet: try `tapebook backtest sma_cross AAPL`")
+        if json_:
+            rows = desk.catalog.results.list(**asked)
+            marked = [row | {"stale": stale} for row, stale in zip(rows, desk.stale(rows), strict=True)]
+        shown = marked if json_ else desk.results(**asked)
+    show(shown, json_, empty="no results yet: try `tapebook backtest sma_cross AAPL`")
 
 
 @results.command("show")
@@ -211,6 +214,22 @@ def results_show(id: str, json_: bool) -> None:
         click.echo(repr(result))
         show(result.metrics.frame()[["shown", "convention"]], False)
         click.echo("\n" + _verdict(result.luck()))
+
+
+@results.command("rerun")
+@click.argument("ids", nargs=-1)
+@click.option("--stale", is_flag=True, help="Every result whose bars were revised since.")
+def results_rerun(ids: tuple[str, ...], stale: bool) -> None:
+    """Trade stored backtests again on the bars as they are now; the old ones stay."""
+    with open_desk() as desk:
+        if stale:
+            rows = desk.catalog.results.list(limit=None)
+            told = zip(rows, desk.stale(rows), strict=True)
+            ids = (*ids, *(row["id"] for row, why in told if why))
+        for id in dict.fromkeys(ids):
+            click.echo(f"{id} → {desk.rerun_result(id).id}")
+    if not ids:
+        click.echo("nothing to trade again", err=True)
 
 
 @results.command("odds")

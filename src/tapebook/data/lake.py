@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tapebook.config import Config
     from tapebook.data.changes import Change
     from tapebook.data.panel import Adjust, Bars
+    from tapebook.data.revised import Revised
 
 __all__ = ["Compacted", "Lake", "Written"]
 
@@ -240,6 +241,16 @@ class Lake:
         try:
             with closing(self._store.reading()) as cursor:
                 return changes(cursor, after, limit)
+        except NoData:
+            return after, []
+
+    def revised(self, after: int = -1, *, limit: int = 100) -> tuple[int, list[Revised]]:
+        """Tell what the snapshots after number `after` revised or took away, and which was looked at last."""
+        from tapebook.data.revised import revised
+
+        try:
+            with closing(self._store.reading()) as cursor:
+                return revised(cursor, after, limit)
         except NoData:
             return after, []
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from tapebook.desk.core import AsOf, names
-from tapebook.desk.universe import UniverseRoom, masked
+from tapebook.desk.revisions import RevisionRoom
+from tapebook.desk.universe import masked
 from tapebook.progress import progress
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tapebook.integration.sources import Source
 
 
-class DataRoom(UniverseRoom):
+class DataRoom(RevisionRoom):
     """Bars of the lake."""
 
     def ingest(
@@ -173,7 +174,7 @@ class DataRoom(UniverseRoom):
         """Write the events of what the lake holds and nobody has told yet; return the last snapshot told."""
         from tapebook.integration.event_bars import tell
 
-        return tell(self.lake, self.catalog)
+        return min(tell(self.lake, self.catalog), self._tell_revisions())
 
     def _asof(self, asof: AsOf) -> AsOf:
         return self.config.snapshot if asof is None else asof

@@ -166,7 +166,10 @@ class StrategyRoom(TrialRoom):
         return self._with_trials(Backtest.read(self.config.results / row.id))
 
     def results(self, **filters: Any) -> pd.DataFrame:
-        """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`)."""
+        """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`).
+
+        `stale` says what was revised since under a result; `rerun_result` makes it again.
+        """
         import pandas as pd
 
         rows = self.catalog.results.list(**filters)
@@ -174,12 +177,23 @@ class StrategyRoom(TrialRoom):
             {name: row[name] for name in ("id", "created", "strategy", "symbols", "params")}
             | {name: (row["metrics"].get(name) or {}).get("value") for name in HEADLINE}
             | {"verdict": row["extra"].get("verdict"), "execution": row["rules"].get("execution")}
+            | {"stale": stale}
             | {name: row[name] for name in ("snapshot", "run_id", "note")}
-            for row in rows
+            for row, stale in zip(rows, self.stale(rows), strict=True)
         ]
         return pd.DataFrame(
             shown, columns=None if shown else ["id", "created", "strategy", "symbols", "params"]
         )
+
+    def rerun_result(self, id: str) -> Backtest:
+        """Trade again what a stored result traded, on the bars as they are now; the old one stays.
+
+        The same strategy by name, parameters, rules, symbols and span. What was revised since is in it.
+        """
+        row, old = self.catalog.results.get(id), self.load(id)
+        adjust = {"splits": "splits", "total": "total"}.get(row.adjust or "", False)
+        bars = self.bars(row.symbols, start=row.start, end=row.end, freq=row.freq, adjust=adjust)  # type: ignore[arg-type]
+        return self.backtest(row.strategy, bars, rules=old.rules, note=f"again: {id}", **row.params)
 
     def delete_result(self, id: str) -> None:
         """Delete a stored backtest: the row first, then its files."""

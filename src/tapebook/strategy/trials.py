@@ -75,8 +75,8 @@ def effective(sample: Sketch | None, raw: int) -> Effective:
         return Effective(float(max(raw, 1)), 0, 0)
     if len(sample) > SAMPLE:
         sample = sample.rows(np.linspace(0, len(sample) - 1, SAMPLE).astype(int))
-    with np.errstate(invalid="ignore"):
-        moving = np.nanstd(sample.values, axis=1) > 1e-9
+    moving = np.isfinite(sample.values).sum(axis=1) > 1  # one that ended before these bars has none
+    moving[moving] = np.nanstd(sample.values[moving], axis=1) > 1e-9
     m = int(moving.sum())
     able = max(raw * m / len(sample), 1.0)
     if m < 2:  # nothing to compare with: each that can win counts

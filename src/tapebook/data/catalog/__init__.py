@@ -13,6 +13,7 @@ from tapebook.data.catalog.notices import Notices
 from tapebook.data.catalog.occasions import Occasions
 from tapebook.data.catalog.publications import Publications
 from tapebook.data.catalog.results import Results
+from tapebook.data.catalog.revisions import Revisions
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
@@ -103,6 +104,11 @@ class Catalog:
     def ledger(self) -> Ledger:
         """Frozen strategies and what they decided since."""
         return Ledger(self._rows)
+
+    @cached_property
+    def revisions(self) -> Revisions:
+        """What was revised, by snapshot and symbol."""
+        return Revisions(self._rows)
 
     @cached_property
     def universes(self) -> Universes:
