@@ -78,6 +78,7 @@ class Tool(ThreadingHTTPServer):
 
     def __init__(self, answer):
         self.answer, self.faults, self.asked, self._cut = answer, [], [], None
+        self.sound = ""  # a path that no fault meets
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
         threading.Thread(target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
@@ -112,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.server.lock:
             self.server.asked.append((self.command, parts.path, headers, body))
-            if self.server.faults:
+            if self.server.faults and parts.path != self.server.sound:
                 told = self.server.faults.pop(0)
             else:
                 told = self.server.answer(

@@ -40,7 +40,7 @@ class Webhook(Keeper):
         """Take it for granted: nobody can be asked."""
         return bool(id)
 
-    def find(self, document: Document) -> str | None:
+    def find(self, document: Document) -> str | None:  # noqa: ARG002
         """Find nothing: the receiver knows by the key."""
         return None
 
