@@ -193,6 +193,43 @@ def delete(names: tuple[str, ...], yes: bool) -> None:
         confirmed(f"Delete {', '.join(names)}?", yes, lambda: each(desk.delete_screen, names))
 
 
+@screen.command()
+@click.argument("scanner", type=click.Choice(["tradingview", "finviz"]))
+@click.argument("filters", nargs=-1, metavar="[FILTER]…")
+@click.option("--limit", default=100, show_default=True, help="Hits asked for at most.")
+@click.option("--compare", metavar="EXPR", help="Put what our own screen finds beside it.")
+@click.option("--url", help="Another address than the scanner's own.")
+@click.option("--save-universe", metavar="NAME", help="Keep the hits as a universe of this name.")
+@as_json
+def outside(
+    scanner: str,
+    filters: tuple[str, ...],
+    compare: str | None,
+    save_universe: str | None,
+    json_: bool,
+    **options: Any,
+) -> None:
+    """Ask a scanner of others in its own words.
+
+    \b
+    tapebook screen outside tradingview "RSI < 30" "close > SMA200"
+    tapebook screen outside finviz "Exchange=NASDAQ" "RSI (14)=Oversold (30)" --save-universe oversold
+    """  # fmt: skip
+    with open_desk() as desk:
+        asked: Any = list(filters)
+        if scanner == "finviz":
+            asked = {
+                name.strip(): said.strip() for name, _, said in (text.partition("=") for text in filters)
+            }
+        ours = desk.scan(compare) if compare else None
+        found = desk.outside_scan(scanner, asked, compare=ours, **options)
+        if save_universe:
+            theirs = found[found["theirs"]] if compare else found
+            desk.save_universe(save_universe, theirs["symbol"].tolist())
+            click.echo(f"kept as the universe @{save_universe}", err=True)
+    show(found, json_, empty="nothing found")
+
+
 SYNTAX = """
 + - * /   < <= > >= == !=   and or not   x between a and b   x in (a, b)   x crosses above (or below) y
 x[1] is x one bar ago; 5% is 0.05; 1.5M is 1,500,000; # begins a remark"""

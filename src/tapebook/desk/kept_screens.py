@@ -159,6 +159,43 @@ class KeptScreenRoom(ScreenRoom):
         """Delete a kept screen and its runs; events that were told stay told."""
         self.catalog.screens.delete(name)
 
+    def outside_scan(
+        self, scanner: str, filters: Any = None, *, compare: Screen | None = None, **options: Any
+    ) -> pd.DataFrame:
+        """Ask a scanner of others, "tradingview" or "finviz", in its own words.
+
+        Parameters
+        ----------
+        filters
+            TradingView: a list such as ["RSI < 30", "close > SMA200"]. Finviz: a mapping such as
+            {"Exchange": "NASDAQ", "RSI (14)": "Oversold (30)"}.
+        compare : Screen, optional
+            What ours found: adds rows and the columns `theirs`, `ours` and `judged` (ours could tell).
+        options
+            See `tapebook.integration.outside_screens`. `save_universe(name, found["symbol"])` keeps the hits.
+        """
+        from tapebook.errors import UnknownName
+        from tapebook.integration.outside import Outside
+        from tapebook.integration.outside_screens import SCANNERS
+
+        if scanner not in SCANNERS:
+            raise UnknownName("scanner", scanner, SCANNERS)
+        found = SCANNERS[scanner](filters or (), outside=Outside.of(self.config), **options)
+        return found if compare is None else _beside(found, compare)
+
+
+def _beside(theirs: pd.DataFrame, ours: Screen) -> pd.DataFrame:
+    """One row a symbol that either found."""
+    import pandas as pd
+
+    every = list(dict.fromkeys([*theirs["symbol"], *ours.symbols]))
+    out = set(ours.coverage.excluded["symbol"])
+    told = pd.DataFrame({"symbol": every})
+    told["theirs"] = told["symbol"].isin(theirs["symbol"])
+    told["ours"] = told["symbol"].isin(ours.symbols)
+    told["judged"] = [name in ours.bars.symbols and name not in out for name in every]
+    return told.merge(theirs, on="symbol", how="left")
+
 
 def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
