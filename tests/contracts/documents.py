@@ -71,6 +71,19 @@ class TargetContract:
         (page,) = self.pages()
         assert "Second words" in page
 
+    def test_a_crash_before_the_row_makes_no_second_page(self, monkeypatch):
+        def crash(*_, **__):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(self.desk.catalog.documents), "put", crash)
+            with pytest.raises(KeyboardInterrupt):
+                self.publish()
+        assert len(self.pages()) == 1
+        self.publish(document(words="Second words."))
+        (page,) = self.pages()
+        assert "Second words" in page
+
     def test_two_keys_are_two_pages(self):
         self.publish()
         self.publish(document(key="pear", title="Pear"))

@@ -14,7 +14,7 @@ from tapebook.cli import main
 from tapebook.errors import BadInput, BadParameter, ConfigError, UnknownName
 from tapebook.integration.documents.base import library
 from tapebook.integration.documents.document import Picture
-from tapebook.integration.documents.markdown import front_matter, markdown
+from tapebook.integration.documents.markdown import front_matter, markdown, plain
 from tapebook.integration.documents.render import render
 
 
@@ -60,6 +60,7 @@ def test_markdown_shows_every_text_as_it_is():
     html = MarkdownIt("commonmark").enable("table").render(text)
     assert "<h1>Apple &amp; &lt;pears&gt; | *wild*</h1>" in html
     assert "<th>a|b</th>" in html
+    assert plain("max_drawdown _x_") == "max_drawdown \\_x\\_"
     assert html.count("<td>") == 4
     assert "x" * 200 in html
     assert "Naïve 数字 &lt;b&gt;" in html

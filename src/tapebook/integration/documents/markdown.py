@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from tapebook.integration.documents.document import Block, Document, Heading, Picture, Points, Table, Words
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>~$|#])")
+_SPECIAL = re.compile(r"([\\`*\[\]<>~$|#]|(?<!\w)_|_(?!\w))")
 _FIRST = re.compile(r"^(\s*)([-+=]|\d+[.)])(?=\s|$|[-=+])")
 
 Where = Callable[[Picture], str]
