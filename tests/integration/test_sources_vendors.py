@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from contracts.sources import VendorContract
+from tapebook import Desk
 from tapebook.errors import BadInput, BadParameter
+from tapebook.integration.outside import Unavailable
 from tapebook.integration.sources import get
 from tapebook.schema import Frequency
 
@@ -169,6 +171,15 @@ class TestCcxt(VendorContract):
     def test_an_exchange_that_is_none_is_told(self):
         with pytest.raises(LookupError, match="Did you mean 'kraken'"):
             get("ccxt", exchange="krakn").symbols(self.freq)
+
+    def test_an_exchange_that_does_not_answer_is_an_event(self, source, tmp_path):
+        self.vendor.faults += [(503, {}, "maintenance")] * 50
+        with Desk.open(tmp_path / "desk") as desk:
+            source.attach = lambda _outside: None  # it keeps the clock of this test
+            with pytest.raises(Unavailable):
+                desk.ingest(source)
+            (event,) = desk.catalog.events.latest(topics=["integration.failed"])
+        assert event.integration == "ccxt"
 
     def test_an_error_in_a_good_answer_is_an_error(self, source):
         self.fetch(source)

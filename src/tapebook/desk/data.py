@@ -59,28 +59,34 @@ class DataRoom(RevisionRoom):
             What the source takes, such as `path=`, `columns=` and `tz=` for "files". A credential is
             named as "secret:NAME".
         """
+        from tapebook.integration.events import IntegrationFailed
         from tapebook.integration.ingest import ingest
-        from tapebook.integration.outside import Outside
+        from tapebook.integration.outside import Outside, Unavailable
 
-        with progress(f"ingesting {source if isinstance(source, str) else source.name}") as report:
-            done = ingest(
-                self.lake,
-                source,
-                self._members(symbols)[0],
-                start=start,
-                end=end,
-                freq=freq,
-                dry_run=dry_run,
-                quarantine=self.config.home / "data" / "quarantine" if quarantine else False,
-                force=force,
-                refresh=refresh,
-                outside=Outside.of(self.config),
-                progress=report,
-                **options,
-            )
+        named = source if isinstance(source, str) else source.name
+        try:
+            with progress(f"ingesting {named}") as report:
+                done = ingest(
+                    self.lake,
+                    source,
+                    self._members(symbols)[0],
+                    start=start,
+                    end=end,
+                    freq=freq,
+                    dry_run=dry_run,
+                    quarantine=self.config.home / "data" / "quarantine" if quarantine else False,
+                    force=force,
+                    refresh=refresh,
+                    outside=Outside.of(self.config),
+                    progress=report,
+                    **options,
+                )
+        except Unavailable as fault:  # before the first symbol: it did not even say which there are
+            self.catalog.events.add(IntegrationFailed(integration=named, what="ingest", error=str(fault)))
+            raise
         if not dry_run:
             self._tell()
-            self._tell_failed(source if isinstance(source, str) else source.name, done)
+            self._tell_failed(named, done)
         return done
 
     def _tell_failed(self, source: str, done: Ingested) -> None:
