@@ -32,7 +32,7 @@ def get(name: str, **options: Any) -> Source:
             raise UnknownName(f"option of source {name}", option, known)
     for option, parameter in known.items():
         if parameter.default is parameter.empty and option not in options:
-            raise BadParameter(option, None, f"a value: the source {name} needs it, as in --{option} …")
+            raise BadParameter(option, None, f"a value: the source {name} needs it, as in -o {option}=…")
     source: Source = kind(**options)
     return source
 
