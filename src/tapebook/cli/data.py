@@ -72,7 +72,7 @@ def ingest(
     if given.get("dayfirst") is None:
         given.pop("dayfirst", None)
     with open_desk() as desk:
-        done = desk.ingest(source, symbols, **given, **more)  # type: ignore[arg-type]
+        done = desk.ingest(source, symbols, **{**given, **more})  # type: ignore[arg-type]
     click.echo(dump(done.frame().to_dict("records")) if json_ else str(done))
     if done.failed:
         raise SystemExit(1)
