@@ -10,12 +10,15 @@ from tempfile import TemporaryDirectory
 import duckdb  # noqa: F401
 import ipywidgets  # noqa: F401
 import pyarrow.parquet  # noqa: F401
+import scipy.cluster.hierarchy  # noqa: F401
+from pandas.core.arrays.arrow import extension_types  # noqa: F401
 
 from tapebook import Desk, Recorder
 from tapebook.dashboards import warm
-from tapebook.data import synthetic
+from tapebook.data import panels, synthetic  # noqa: F401
 from tapebook.data.catalog import Catalog  # noqa: F401
 from tapebook.data.lake import Lake  # noqa: F401
+from tapebook.strategy import store  # noqa: F401
 
 bars = synthetic.random_walk(bars=750, seed=0).bars
 record = Recorder(None)

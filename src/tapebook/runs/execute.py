@@ -161,9 +161,16 @@ def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
 
 
 def _papermill(source: Path, target: Path, parameters: dict[str, Any], kernel: Kernel, job: _Job) -> None:
+    """Do what `papermill.execute_notebook` does, but for its last step: to encode a notebook that is kept."""
     with light():
-        import papermill
-        from papermill.engines import NBClientEngine, papermill_engines
+        from papermill.engines import NBClientEngine
+        from papermill.execute import (
+            prepare_notebook_metadata,
+            raise_for_execution_errors,
+            remove_error_markers,
+        )
+        from papermill.iorw import load_notebook_node
+        from papermill.parameterize import parameterize_notebook
 
     class Engine(NBClientEngine):  # type: ignore[misc]
         @classmethod
@@ -172,14 +179,12 @@ def _papermill(source: Path, target: Path, parameters: dict[str, Any], kernel: K
             _drive(nb_man, kernel, job)
 
     logging.getLogger("papermill").setLevel(logging.ERROR)  # it cannot read `int | None`; we have
-    name = f"tapebook-{id(job)}"
-    papermill_engines.register(name, Engine)
-    try:
-        papermill.execute_notebook(  # no path: `Saver` writes
-            str(source), None, parameters, engine_name=name, kernel_name="python3", progress_bar=False
-        )
-    finally:
-        papermill_engines._engines.pop(name, None)
+    notebook = load_notebook_node(str(source))
+    if parameters:
+        notebook = parameterize_notebook(notebook, parameters, kernel_name="python3")
+    notebook = remove_error_markers(prepare_notebook_metadata(notebook, str(source), None))
+    notebook = Engine.execute_notebook(notebook, "python3", progress_bar=False)  # no path: `Saver` writes
+    raise_for_execution_errors(notebook, None)
 
 
 def _drive(nb_man: Any, kernel: Kernel, job: _Job) -> None:

@@ -42,15 +42,16 @@ def of_bars(
     bt: Backtest, *, block: float, draws: int, seed: int, confidence: float, ruin: float
 ) -> dict[str, Estimate]:
     """Estimates of bars (all of them, in a position or not), and of paths drawn from them."""
-    returns, _ = bar_returns(bt)
+    returns, money = bar_returns(bt)
     T = len(returns)
     if T < MIN_BARS:
         why = f"{MIN_BARS} bars are needed, there are {T}"
         return {name: absent(unit, why) for name, unit in _NAMES.items()}
-    found = of_means(bt, block=block, draws=draws, seed=seed, confidence=confidence)
+    means, walked = drawn_pasts(returns, money, draws, block, seed)
+    found = _of_means(bt, means, block, confidence)
     found |= of_sharpes(returns, bt.periods_per_year, confidence)
     how = f"{T:,} bars drawn {drawing(block)}"
-    return found | _of_paths(paths(returns, draws, block, seed), bt.start_cash, confidence, ruin, how)
+    return found | _of_paths(walked, bt.start_cash, confidence, ruin, how)
 
 
 def bar_returns(bt: Backtest) -> tuple[np.ndarray, np.ndarray]:
@@ -60,19 +61,29 @@ def bar_returns(bt: Backtest) -> tuple[np.ndarray, np.ndarray]:
     return returns[known], np.diff(bt.equity.to_numpy(dtype=float), prepend=bt.start_cash)[known]
 
 
-def drawn_means(
+def drawn_pasts(
     returns: np.ndarray, money: np.ndarray, draws: int, block: float, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Mean return and mean profit of a bar in each drawn past."""
+) -> tuple[np.ndarray, Paths]:
+    """Mean return and mean profit of a bar (2, draws) in each drawn past, and the path of equity through it.
+
+    Both come from one pass over the draws: laying the blocks is most of the work.
+    """
+    from tapebook.strategy.resampling_kernels import walk_rows
+
+    logs = _logs(returns)
     tables = drawn_rows(len(returns), draws, block, seed)
-    parts = [(returns[rows].mean(axis=1), money[rows].mean(axis=1)) for rows in tables]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    drawn = np.concatenate([walk_rows(rows, returns, money, logs) for rows in tables], axis=1)
+    return drawn[:2] / len(returns), Paths(drawn[2], drawn[3], np.expm1(drawn[4]))
 
 
 def of_means(bt: Backtest, *, block: float, draws: int, seed: int, confidence: float) -> dict[str, Estimate]:
     """Estimates of what a bar makes on average, of at least `MIN_BARS` bars."""
     returns, money = bar_returns(bt)
-    drawn = drawn_means(returns, money, draws, block, seed)
+    return _of_means(bt, drawn_pasts(returns, money, draws, block, seed)[0], block, confidence)
+
+
+def _of_means(bt: Backtest, drawn: np.ndarray, block: float, confidence: float) -> dict[str, Estimate]:
+    returns, money = bar_returns(bt)
     wide = [spread(values, block) for values in (returns, money)]
     shares, sums = (
         by.of(means, float(values.mean()))
@@ -133,16 +144,13 @@ class Paths(NamedTuple):
 
 def paths(returns: np.ndarray, draws: int, block: float, seed: int) -> Paths:
     """Follow equity through `draws` pasts, each as long as this one; a loss of all stays one."""
+    return drawn_pasts(returns, returns, draws, block, seed)[1]
+
+
+def _logs(returns: np.ndarray) -> np.ndarray:
     logs = np.full(len(returns), _ALL_LOST)
     np.log1p(returns, out=logs, where=returns > -1.0)
-    parts = [_walked(logs[rows]) for rows in drawn_rows(len(returns), draws, block, seed)]
-    return Paths(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-
-
-def _walked(logs: np.ndarray) -> Paths:
-    walk = np.cumsum(logs, axis=1)
-    peak = np.maximum(np.maximum.accumulate(walk, axis=1), 0.0)
-    return Paths(walk[:, -1], np.minimum(walk.min(axis=1), 0.0), np.expm1((walk - peak).min(axis=1)))
+    return logs
 
 
 def annual_growth(log_growth: float, T: int, periods_per_year: float) -> float:

@@ -37,3 +37,24 @@ def block_rows(begins: np.ndarray, first: np.ndarray, cells: int, T: int) -> np.
             if row == T:
                 row = 0
     return out
+
+
+@njit(cache=True, nogil=True)
+def walk_rows(rows: np.ndarray, returns: np.ndarray, money: np.ndarray, logs: np.ndarray) -> np.ndarray:
+    """Of each row of numbers (n, T): sums of returns and money, then of logs the end, the lowest, the fall.
+
+    The lowest is of the running sum from 0 on, and the fall that from its highest so far (both ≤ 0).
+    """
+    out = np.empty((5, len(rows)))
+    for n in range(len(rows)):
+        gained, earned, walk, peak, lowest, fall = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for t in range(rows.shape[1]):
+            row = rows[n, t]
+            gained += returns[row]
+            earned += money[row]
+            walk += logs[row]
+            peak = max(peak, walk)
+            lowest = min(lowest, walk)
+            fall = min(fall, walk - peak)
+        out[0, n], out[1, n], out[2, n], out[3, n], out[4, n] = gained, earned, walk, lowest, fall
+    return out

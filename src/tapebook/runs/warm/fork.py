@@ -82,12 +82,26 @@ def become(request: Request) -> None:
     if request.client is not None:
         threading.Thread(target=_end_with, args=(request.client,), daemon=True, name="client").start()
     _own_state()
+    if "TAPEBOOK_RUN" in os.environ:
+        _no_debugger()
     launcher = find_spec("ipykernel_launcher")
     sys.argv = [str(launcher and launcher.origin), *request.argv]
     from ipykernel.kernelapp import IPKernelApp
 
     # 1: look after no parent, `_end_with` does; and print no advice for a terminal
     IPKernelApp.launch_instance([*request.argv, "--IPKernelApp.parent_handle=1"])
+
+
+def _no_debugger() -> None:
+    """Boot without debugpy, which takes as long as all the rest: nobody attaches to a run.
+
+    ipykernel does without where it is not installed; a cell may still import it.
+    """
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    try:
+        import ipykernel.debugger  # noqa: F401
+    finally:
+        del sys.modules["debugpy"]
 
 
 def _end_with(client: socket.socket) -> None:

@@ -23,7 +23,12 @@ def prepare(warm_up: Path) -> None:
         import ipykernel.ipkernel
         import ipykernel.kernelapp
         import ipykernel.zmqshell  # noqa: F401
-        import IPython.core.completer  # noqa: F401
+        import IPython.core.completer
+        import IPython.core.debugger
+        import IPython.core.oinspect
+        import IPython.extensions.storemagic  # noqa: F401
+        import tornado.platform.asyncio
+        import tornado.queues  # noqa: F401
 
         try:
             _check_extensions()
