@@ -64,15 +64,16 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
         vertical_spacing=GAP / total,
         subplot_titles=[_title(n, bt) for n in HEIGHTS],
     )
-    figure.update_annotations(font_size=13, x=0, xanchor="left", align="left")
+    beside = {"font": {"size": 13}, "x": 0, "xanchor": "left", "align": "left"}
+    figure.layout.annotations = [a.to_plotly_json() | beside for a in figure.layout.annotations]
     for row, (name, traces) in enumerate(_traces(bt, dark=dark).items(), start=1):
         for trace in traces:
             figure.add_trace(trace, row=row, col=1)
         _axes(figure, name, bt, row=row)
     for row in (2, 3):
         figure.update_xaxes(matches="x", row=row, col=1)
+    figure.layout.template = go.layout.Template(theme.template(dark=dark))
     figure.update_layout(
-        template=go.layout.Template(theme.template(dark=dark)),
         title={"text": on_top, "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
         height=total,
         margin={"t": top, "l": 62, "r": 18, "b": bottom},
