@@ -18,7 +18,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory, chromium):
+def server(tmp_path_factory, chromium):
     home = tmp_path_factory.mktemp("shown")
     (home / "tapebook.toml").touch()
     config = Config.load(home)
@@ -38,9 +38,14 @@ def address(tmp_path_factory, chromium):
     catalog.close()
     publish(config, "apple-trend", run="one", late_after=1, title="Apple's trend")
     publish(config, "apple-trend", run="two")
-    server, found = serve.start(config, everything=True)
-    yield found
-    serve.stop(server)
+    started, found = serve.start(config, everything=True)
+    yield started, found
+    serve.stop(started)
+
+
+@pytest.fixture(scope="module")
+def address(server):
+    return server[1]
 
 
 def put_figures_into_the_notebook(folder):
@@ -152,20 +157,18 @@ def test_an_address_carries_the_state(page, address):
     assert chosen.input_value() == "drawdown"
 
 
-def test_a_closed_tab_leaves_no_kernel(page, address):
+def test_a_closed_tab_leaves_no_kernel(page, server, address):
     import psutil
 
     def kernels():
-        return [
-            p
-            for p in psutil.process_iter(["cmdline"])
-            if "warm/client.py" in " ".join(p.info["cmdline"] or ())
-        ]
+        started = psutil.Process(server[0].pid).children(recursive=True)
+        names = ("warm/client.py", "ipykernel_launcher")  # warm, or cold where the code has just changed
+        return [p for p in started if any(name in " ".join(p.cmdline()) for name in names)]
 
-    began = time.time()
+    before = set(kernels())
     page.goto(f"{address}live/run?run=one")
     page.locator(LINE).first.wait_for()
-    mine = [p for p in kernels() if p.create_time() > began]
+    mine = set(kernels()) - before
     assert mine
     page.goto("about:blank")
     deadline = time.monotonic() + 40

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tapebook.data.calendar import closes, expected_bars, sessions
@@ -170,6 +170,7 @@ def test_a_longer_bar_appears_only_when_it_is_over(cut, freq, holes):
 
 @settings(max_examples=15, deadline=None)
 @given(cut=st.integers(2, 1_200), freq=st.sampled_from(["5m", "1h", "1d"]))
+@example(cut=989, freq="1h")  # the last half hour before a close is an hour's bar that is known at the close
 def test_minutes_never_leak_into_hours_and_days(cut, freq):
     index = expected_bars("XNYS", "1m", "2012-11-21", "2012-11-26")  # a holiday and a half day between
     bars = panel(index, N=1, freq="1m", calendars="XNYS")

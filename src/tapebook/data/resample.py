@@ -6,6 +6,7 @@ buckets that are over are those before the bucket of the next instant that could
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -89,15 +90,37 @@ def _gather(bars: Bars, freq: Frequency, labels: dict[str, np.ndarray], horizon:
         for field in FIELDS if over else ():
             block = bars.values[field].T[members[name], :over]
             values[field][np.ix_(np.array(members[name]), rows)] = _fold(field, block, starts)[:, met]
-    return _finish(bars, freq, index, values)
+    return _finish(bars, freq, index, values, _ends(index, freq, labels) if freq.intraday else None)
 
 
-def _finish(bars: Bars, freq: Frequency, index: np.ndarray, values: dict[str, np.ndarray]) -> Bars:
+def _ends(index: np.ndarray, freq: Frequency, names: Iterable[str]) -> pd.DatetimeIndex:
+    """When buckets shorter than a day are over: after their length, or at the close if that comes first."""
+    step = np.timedelta64(freq.seconds, "s")
+    latest = index
+    for name in names if len(index) else ():
+        first, last = (pd.Timestamp(index[i], tz="UTC") for i in (0, -1))
+        closes = _naive(
+            calendar.closes(
+                name, calendar.sessions(name, (first - PAD).normalize(), (last + PAD).normalize())
+            )
+        )
+        ends = np.minimum(index + step, closes[np.searchsorted(closes, index, "right")])
+        latest = np.maximum(latest, ends)
+    return pd.DatetimeIndex(latest, name="known_at").tz_localize("UTC")
+
+
+def _finish(
+    bars: Bars,
+    freq: Frequency,
+    index: np.ndarray,
+    values: dict[str, np.ndarray],
+    known: pd.DatetimeIndex | None,
+) -> Bars:
     for block in values.values():
         block.flags.writeable = False
     times = pd.DatetimeIndex(index, name="ts").tz_localize("UTC")
     wide = {field: block.T for field, block in values.items()}
-    return replace(bars, values=wide, index=times, freq=freq, known=None)
+    return replace(bars, values=wide, index=times, freq=freq, known=known)
 
 
 def _fold(field: str, block: np.ndarray, starts: np.ndarray) -> np.ndarray:

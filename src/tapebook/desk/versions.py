@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tapebook.market.scan import Idea
     from tapebook.strategy import Rules, Strategy
     from tapebook.strategy.causality import Causality
+    from tapebook.strategy.screen.hits import Screen
     from tapebook.strategy.version import Difference, Version
 
 AT_MOST = 3
@@ -28,7 +29,7 @@ _NAMED = re.compile(r"([^@/\\]+)@([^@/\\]*)")
 class VersionRoom(StrategyRoom):
     """Versions of strategies."""
 
-    def strategy(self, name: str | Callable[..., Any] | Idea) -> Strategy:
+    def strategy(self, name: str | Callable[..., Any] | Idea | Screen) -> Strategy:
         """Find a strategy: of the library, "file.py:function", a function of yours, or saved, "trend@2".
 
         A saved one has its code as it was saved, whatever its file says now, and the parameters that it was
