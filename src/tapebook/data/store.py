@@ -150,12 +150,13 @@ class Store:
     # ---- opening
 
     def _open(self, create: bool) -> DuckDBPyConnection:
-        if not create and not self.exists():
+        there = self.exists()
+        if not create and not there:
             raise NoData(EMPTY)
         connection = connect(self.config.embedded)
-        if self.exists():
+        if there:
             self._attach(connection, create=False)
-            if set(TABLES) <= _tables(connection):
+            if set(TABLES) <= self._stored(connection):
                 return connection
         if not create:
             connection.close()
@@ -166,6 +167,11 @@ class Store:
                 self._attach(connection, create=True)
             _create_tables(connection)
         return connection
+
+    def _stored(self, connection: DuckDBPyConnection) -> set[str]:
+        """Names of the lake's tables, from its catalogue: DuckDB's own list looks at each table as well."""
+        query = f"SELECT table_name FROM {self.metadata}.ducklake_table WHERE end_snapshot IS NULL"
+        return {name for (name,) in connection.execute(query).fetchall()}
 
     def exists(self) -> bool:
         """Say whether there is a catalogue; nothing is created."""
