@@ -4,6 +4,9 @@ BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 RUN := $(BIN)/tapebook
 
+# A process that starts afresh would compile every file of ours again: hundreds of them in each of many tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lab dashboards lint format bench lock clean
 
