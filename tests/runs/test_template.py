@@ -14,9 +14,9 @@ from tapebook.runs.parameters import declared
 def test_listing_and_description(config):
     (config.notebooks / "templates" / "untagged.ipynb").unlink()
     frame = template.listing(config)
-    assert list(frame["name"]) == ["toy", "trouble"]
-    assert frame["description"][0] == "A toy report"
-    assert frame["parameters"][0].startswith("steps, scale")
+    assert list(frame["name"]) == ["state", "toy", "trouble"]
+    assert frame["description"][1] == "A toy report"
+    assert frame["parameters"][1].startswith("steps, scale")
     described = template.describe(config, "toy").set_index("name")
     assert described.loc["steps", "type"] == "int"
     assert described.loc["steps", "default"] == 50
