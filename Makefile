@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 RUN := $(BIN)/tapebook
+# Processes that are killed at a moment, and pages that must draw in time, are asked once more with nothing beside them.
+AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
 
 # A process that starts afresh would compile every file of ours again: hundreds of them in each of many tests.
 unexport PYTHONDONTWRITEBYTECODE
@@ -35,8 +37,8 @@ demo: .venv/core  ## load real data, backtest, write two reports, say where they
 	@$(RUN) demo
 
 test: .venv/all lint  ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow'
-	@$(BIN)/python -m pytest -m slow -q
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' || $(AGAIN) -m 'not slow'
+	@$(BIN)/python -m pytest -m slow -q || $(AGAIN) -m slow
 
 lab: .venv/core  ## JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)
