@@ -30,6 +30,9 @@ class Revising:
         return Fetched(found.bars.with_columns(pl.col("close") * factor), found.instrument, found.actions)
 
 
+pytestmark = pytest.mark.xdist_group("revisions")  # one desk, whose story the tests tell in order
+
+
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     with Desk.open(tmp_path_factory.mktemp("revised")) as desk:
@@ -74,6 +77,7 @@ def test_a_stale_result_is_made_again_on_the_new_bars(desk):
 
 
 def test_deleted_bars_are_told_too_and_nothing_is_told_twice(desk):
+    desk.ingest(Revising({"2007-03-01": 1.01}), "IBM")
     known = len(desk.revisions())
     desk.delete("AAPL", start="2010-01-04", end="2010-01-08")
     desk.ingest("sample", "IBM")  # back to what it was: a revision again
