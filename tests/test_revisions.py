@@ -30,17 +30,14 @@ class Revising:
         return Fetched(found.bars.with_columns(pl.col("close") * factor), found.instrument, found.actions)
 
 
-pytestmark = pytest.mark.xdist_group("revisions")  # one desk, whose story the tests tell in order
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory):
-    with Desk.open(tmp_path_factory.mktemp("revised")) as desk:
+@pytest.fixture
+def desk(tmp_path):
+    with Desk.open(tmp_path) as desk:
         desk.ingest("sample", "AAPL,IBM")
         yield desk
 
 
-def test_a_revision_marks_what_it_touches_and_nothing_else(desk):
+def test_a_revision_marks_what_it_touches_and_what_is_stale_is_made_again(desk):
     early = desk.backtest("momentum", desk.bars("IBM", end="2004"))
     late = desk.backtest("sma_cross", desk.bars("IBM", start="2005"), fast=10, slow=50)
     other = desk.backtest("sma_cross", desk.bars("AAPL"), fast=10, slow=50)
@@ -60,9 +57,6 @@ def test_a_revision_marks_what_it_touches_and_nothing_else(desk):
     assert stale[late.id] == f"2 bars of IBM revised by snapshot {row['snapshot']}"
     earlier = desk.bars("IBM", asof=before).close["IBM"].loc["2006-03-01"]
     assert desk.bars("IBM").close["IBM"].loc["2006-03-01"] == pytest.approx(earlier * 1.001)
-
-
-def test_a_stale_result_is_made_again_on_the_new_bars(desk):
     (old,) = [row for row in desk.results().to_dict("records") if row["stale"]]
     done = CliRunner().invoke(main, ["--home", str(desk.config.home), "results", "rerun", "--stale"])
     assert done.exit_code == 0, done.output
