@@ -137,6 +137,13 @@ def pairs(ctx: click.Context, param: click.Parameter, said: Sequence[str]) -> di
     return read
 
 
+def parameters(help: str = "A parameter of the template; may be repeated.") -> Callable[..., Any]:
+    """Give the option `-p NAME=VALUE`, read as `parameters`."""
+    return click.option(
+        "-p", "--parameter", "parameters", multiple=True, callback=pairs, metavar="NAME=VALUE", help=help
+    )
+
+
 def each(act: Callable[[str], object], names: Sequence[str]) -> None:
     """Do it for each, in this order."""
     for name in names:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, open_desk, pairs, show, yes
+from tapebook.cli.output import as_json, confirmed, dump, open_desk, parameters, show, yes
 from tapebook.cli.runs import runs
 
 
@@ -14,15 +14,7 @@ from tapebook.cli.runs import runs
 @click.argument("run", required=False)
 @click.option("--as", "name", required=True, metavar="NAME", help="The stable name, as in /apple-trend.")
 @click.option("--template", help="Show the latest run of this template that succeeded.")
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="With --template: only runs with this parameter; may be repeated.",
-)
+@parameters("With --template: only runs with this parameter; may be repeated.")
 @click.option("--schedule", help="Show the latest run of this schedule that succeeded.")
 @click.option("--page", help="Show a page without a run: data-health.")
 @click.option("--title", help="Said instead of the run's own.")

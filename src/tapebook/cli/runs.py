@@ -7,20 +7,12 @@ from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk, pairs, show, yes
+from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk, pairs, parameters, show, yes
 
 
 @click.command()
 @click.argument("template", required=False)
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="A parameter of the template; may be repeated.",
-)
+@parameters()
 @click.option(
     "--grid",
     multiple=True,

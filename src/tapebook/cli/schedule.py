@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.output import as_json, cell, confirmed, dump, link, open_desk, pairs, show, yes
+from tapebook.cli.output import as_json, cell, confirmed, dump, link, open_desk, pairs, parameters, show, yes
 
 
 @click.group()
@@ -36,15 +36,7 @@ def schedule() -> None:
 @click.option("--deadline", help="How long after the close they may come, else it is stale [default: 12h].")
 @click.option("--freq", help="Of the bars that must be there [default: 1d].")
 @click.option("--calendar", help="Of the sessions [default: the symbols' own].")
-@click.option(
-    "-p",
-    "--parameter",
-    "parameters",
-    multiple=True,
-    callback=pairs,
-    metavar="NAME=VALUE",
-    help="A parameter of the template; may be repeated.",
-)
+@parameters()
 @click.option("--timeout", type=float, help="Seconds that each run may take.")
 @click.option("--notify", multiple=True, metavar="URL", help="Whom to tell: an Apprise URL or secret:NAME.")
 @click.option("--notify-on", type=click.Choice(["failure", "success", "always"]), default="always")
