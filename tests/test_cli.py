@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tapebook.cli import main
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+PAGE = (Path(__file__).parents[1] / "docs" / "commands.md").read_text()
 
 
 def words(command, path=()):
@@ -26,8 +26,8 @@ COMMANDS = dict(words(main))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_is_in_the_readme_and_explains_itself(path):
-    assert f"`tapebook {' '.join(path)}" in README or f"`{' '.join(path)}`" in README
+def test_every_command_is_in_the_list_and_explains_itself(path):
+    assert f"`tapebook {' '.join(path)}" in PAGE or f"`{' '.join(path)}`" in PAGE
     done = CliRunner().invoke(main, [*path, "--help"])
     assert done.exit_code == 0
     assert COMMANDS[path].help
