@@ -16,7 +16,7 @@ RUNS = 5
 OURS = """
 import pandas as pd
 from tapebook import Bars
-from tapebook.strategy.backtest import run_backtest
+from tapebook.strategy.backtest.backtest import run_backtest
 prices = pd.read_parquet(sys.argv[1])
 bars = Bars.from_frames(**{name: prices[name] for name in prices}, calendars="XNYS")
 done = run_backtest("sma_cross", bars, params={"fast": 10, "slow": 50})

@@ -26,12 +26,13 @@ from searches import SEARCHES
 from tapebook import Desk
 from tapebook.data import synthetic
 from tapebook.data.synthetic import Market
-from tapebook.strategy import Rules, odds
-from tapebook.strategy.bar_estimates import of_means, of_sharpes
-from tapebook.strategy.resampling import block_length
-from tapebook.strategy.sweep import sweep
-from tapebook.strategy.trade_estimates import of_trades
-from tapebook.strategy.verdict import NO_EVIDENCE, WEAK, WORTH
+from tapebook.strategy import Rules
+from tapebook.strategy.luck import odds
+from tapebook.strategy.luck.bar_estimates import of_means, of_sharpes
+from tapebook.strategy.luck.resampling import block_length
+from tapebook.strategy.luck.trade_estimates import of_trades
+from tapebook.strategy.luck.verdict import NO_EVIDENCE, WEAK, WORTH
+from tapebook.strategy.sweep.sweep import sweep
 
 SIZES = (250, 500, 1250, 2520, 5000)
 PROCESSES = ("iid normal", "Student-t(4)", "AR(1) 0.3")

@@ -15,7 +15,7 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import cointegrated, random_walk
-from tapebook.market.cointegration import cointegration
+from tapebook.market.cointegration.cointegration import cointegration
 
 
 def remembering(seed: int, symbols: int, bars: int) -> Bars:

@@ -20,11 +20,11 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import lead_lag, random_walk
-from tapebook.market.correlation_null import permuted
-from tapebook.market.correlation_products import correlation_matrix, products, standardised
-from tapebook.market.correlation_rolling import rolling
-from tapebook.market.correlation_search import every_lag, joined, kept, robust
-from tapebook.market.correlations import correlations
+from tapebook.market.correlation.correlations import correlations
+from tapebook.market.correlation.null import permuted
+from tapebook.market.correlation.products import correlation_matrix, products, standardised
+from tapebook.market.correlation.rolling import rolling
+from tapebook.market.correlation.search import every_lag, joined, kept, robust
 
 BARS, NOISE, LAGS = 2520, 200, 10
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.data.panel import Bars
-from tapebook.market.event_study import TESTS, event_study
+from tapebook.market.explanation.event_study import TESTS, event_study
 
 T, N = 330, 40
 

@@ -17,9 +17,9 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import factor_market, precursors, random_walk
-from tapebook.market import explain, rules
-from tapebook.market import precursors as before
-from tapebook.market.moves import marks, moves
+from tapebook.market.explanation import explain, rules
+from tapebook.market.explanation import precursors as before
+from tapebook.market.move.moves import marks, moves
 
 BARS = 2520
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tapebook.data.panel import Bars
-from tapebook.market.moves import moves
+from tapebook.market.move.moves import moves
 
 T, N = 1000, 4
 

@@ -21,10 +21,10 @@ import pandas as pd
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import factor_market, random_walk
-from tapebook.market.pattern_events import KINDS
-from tapebook.market.pattern_judgement import answered
-from tapebook.market.pattern_kernels import FIELDS, follow
-from tapebook.market.patterns import ALL, patterns
+from tapebook.market.pattern.events import KINDS
+from tapebook.market.pattern.judgement import answered
+from tapebook.market.pattern.kernels import FIELDS, follow
+from tapebook.market.pattern.patterns import ALL, patterns
 
 BARS = 2520
 

@@ -17,7 +17,7 @@ from bench_sweep_market import COSTS, YEAR, in_numba, machine, market, mixed, ti
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry, strategy
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.sweep import sweep
 
 WINDOWS = range(2, 101)
 SETTINGS = {"fast": WINDOWS, "slow": WINDOWS}

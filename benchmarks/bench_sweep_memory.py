@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench_sweep_market import COSTS, in_numba, machine, mixed
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.sweep import sweep
 
 
 def megabytes(name: str) -> float:

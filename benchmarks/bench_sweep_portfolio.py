@@ -16,7 +16,7 @@ from bench_sweep_market import COSTS, machine, mixed, timed
 from tapebook.data.panel import Bars
 from tapebook.strategy import strategy
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.sweep import sweep
 
 SETTINGS = {"lookback": range(20, 260, 10), "top": range(5, 26)}
 AT_ONCE = 42

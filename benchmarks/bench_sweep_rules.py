@@ -14,7 +14,7 @@ from bench_sweep import SETTINGS, WINDOWS, figures
 from bench_sweep_market import COSTS, in_numba, machine, market, timed
 from tapebook.data.panel import Bars
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.sweep import sweep
 
 STOPS = {"stop_loss": 0.05, "take_profit": 0.10}
 

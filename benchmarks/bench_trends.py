@@ -2,7 +2,7 @@
 
     python benchmarks/bench_trends.py                  # false finds, change points, speed
     python benchmarks/bench_trends.py --seeds 30       # faster, rougher
-    python benchmarks/bench_trends.py --calibrate      # the constants of tapebook.market.trend_breaks
+    python benchmarks/bench_trends.py --calibrate      # the constants of tapebook.market.trend.breaks
 
 False finds: share of markets of 5 symbols × 2,520 bars of noise with any finding at 5 % (the AR market is no
 random walk: there the variance ratio is right to find it, so the other questions are judged without it).
@@ -23,9 +23,9 @@ from tapebook.data.synthetic import Regime, factor_market, random_walk, regimes
 from tapebook.data.synthetic.changing import CALM, CRISIS
 from tapebook.data.synthetic.market import Market
 from tapebook.market.scan import judged
-from tapebook.market.trend_breaks import KINDS, observed
-from tapebook.market.trend_series import series_of
-from tapebook.market.trends import trends
+from tapebook.market.trend.breaks import KINDS, observed
+from tapebook.market.trend.series import series_of
+from tapebook.market.trend.trends import trends
 
 SYMBOLS, BARS = 5, 2520
 
@@ -154,7 +154,7 @@ def speed() -> None:
 
 def calibrate(paths: int) -> None:
     """Print quantiles of the largest score of noise and the fitted tail of the worst noise."""
-    from tapebook.market.trend_break_kernels import changes
+    from tapebook.market.trend.break_kernels import changes
 
     for kind in KINDS:
         worst = None

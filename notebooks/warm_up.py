@@ -18,7 +18,7 @@ from tapebook.dashboards import warm
 from tapebook.data import panels, synthetic  # noqa: F401
 from tapebook.data.catalog import Catalog  # noqa: F401
 from tapebook.data.lake import Lake  # noqa: F401
-from tapebook.strategy import store  # noqa: F401
+from tapebook.strategy.backtest import store  # noqa: F401
 
 bars = synthetic.random_walk(bars=750, seed=0).bars
 record = Recorder(None)

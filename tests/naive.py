@@ -56,7 +56,7 @@ class Answer:
 
 def simulate(open, high, low, close, *, rules, entries=None, exits=None, short_entries=None, short_exits=None,
              weights=None, periods_per_year=252.0):  # fmt: skip
-    """What `tapebook.strategy.simulate` answers for one pot; lists of T rows by N symbols."""
+    """What `tapebook.strategy.simulation.simulate` answers for one pot; lists of T rows by N symbols."""
     return Account(open, high, low, close, rules, periods_per_year).run(
         decisions(rules, entries, exits, short_entries, short_exits, weights, len(close), len(close[0]))
     )

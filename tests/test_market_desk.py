@@ -13,8 +13,8 @@ from tapebook.cli.settings import read, settings_of
 from tapebook.data import synthetic
 from tapebook.desk.scans import KINDS
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.correlations import correlations
-from tapebook.market.moves import Move
+from tapebook.market.correlation.correlations import correlations
+from tapebook.market.move.moves import Move
 
 THREE = "AAPL,IBM,MSFT"
 QUICK = {

@@ -22,7 +22,7 @@ from tapebook.magics_complete import Completer
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.backtest.backtest import Backtest
 
 SPAN = ("start", "end", "freq", "asof")
 """Words of `%backtest` that say which bars, not how they are traded."""

@@ -10,7 +10,7 @@ from tapebook.data.calendar import sessions
 from tapebook.data.panel import Bars
 from tapebook.data.quality import check
 from tapebook.errors import BadParameter
-from tapebook.strategy.backtest import run_backtest
+from tapebook.strategy.backtest.backtest import run_backtest
 from tapebook.strategy.declare import strategy
 from tapebook.strategy.rules import Rules
 

@@ -7,9 +7,9 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import cointegrated, random_walk
 from tapebook.errors import BadParameter, NoData, UnknownName
-from tapebook.market.cointegration import JOHANSEN, cointegration
-from tapebook.market.cointegration_kernels import akaike, pulled
-from tapebook.market.cointegration_pairs import engle_granger, hedge_interval, johansen, mackinnon
+from tapebook.market.cointegration.cointegration import JOHANSEN, cointegration
+from tapebook.market.cointegration.kernels import akaike, pulled
+from tapebook.market.cointegration.pairs import engle_granger, hedge_interval, johansen, mackinnon
 from tapebook.strategy import registry
 
 

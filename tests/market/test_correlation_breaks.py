@@ -8,10 +8,10 @@ from scipy import stats
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import factor_market
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market import correlation_break_kernels as kernels
-from tapebook.market.correlation_break_search import limits, probability
-from tapebook.market.correlation_breaks import correlation_breaks, mean_products, scaled
-from tapebook.market.correlations import correlations
+from tapebook.market.correlation import break_kernels as kernels
+from tapebook.market.correlation.break_search import limits, probability
+from tapebook.market.correlation.breaks import correlation_breaks, mean_products, scaled
+from tapebook.market.correlation.correlations import correlations
 
 
 def changing(rhos, T=900, N=4, seed=0, cuts=None):

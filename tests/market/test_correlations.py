@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import factor_market, lead_lag, random_walk
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.correlation_columns import METHODS
-from tapebook.market.correlation_distance import distance_correlation
-from tapebook.market.correlation_kernels import rearranged
-from tapebook.market.correlation_null import permuted
-from tapebook.market.correlation_products import correlation_matrix, products, standardised
-from tapebook.market.correlation_returns import log_returns, residuals
-from tapebook.market.correlation_rolling import matrices, rolling, rolling_pair
-from tapebook.market.correlations import correlations
+from tapebook.market.correlation.columns import METHODS
+from tapebook.market.correlation.correlations import correlations
+from tapebook.market.correlation.distance import distance_correlation
+from tapebook.market.correlation.kernels import rearranged
+from tapebook.market.correlation.null import permuted
+from tapebook.market.correlation.products import correlation_matrix, products, standardised
+from tapebook.market.correlation.returns import log_returns, residuals
+from tapebook.market.correlation.rolling import matrices, rolling, rolling_pair
 from tapebook.strategy import registry
 
 

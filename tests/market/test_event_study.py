@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.event_study import TESTS, event_study, mean_correlation
+from tapebook.market.explanation.event_study import TESTS, event_study, mean_correlation
 
 
 def panel(X):

@@ -13,14 +13,14 @@ from tapebook import Desk
 from tapebook.data import synthetic
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.analogue_distance import Likeness, Shapes, nearest, scores
-from tapebook.market.analogues import analogues
-from tapebook.market.explain import NOTHING, explain
-from tapebook.market.moves import Move, marks, moves
-from tapebook.market.precursor_match import free_rows, matched, placed
-from tapebook.market.precursors import precursors, soon
+from tapebook.market.explanation.analogue_distance import Likeness, Shapes, nearest, scores
+from tapebook.market.explanation.analogues import analogues
+from tapebook.market.explanation.explain import NOTHING, explain
+from tapebook.market.explanation.precursor_match import free_rows, matched, placed
+from tapebook.market.explanation.precursors import precursors, soon
+from tapebook.market.explanation.rules import rules
+from tapebook.market.move.moves import Move, marks, moves
 from tapebook.market.rule_text import parsed, rings
-from tapebook.market.rules import rules
 from tapebook.market.states import states, without_self
 from tapebook.strategy import registry
 
@@ -370,7 +370,7 @@ def test_rules_are_judged_on_moves_they_have_not_seen():
 @pytest.fixture
 def quick(monkeypatch):
     """Fewer random queries where what follows analogues is not the question."""
-    monkeypatch.setattr("tapebook.market.analogues.QUERIES", 39)
+    monkeypatch.setattr("tapebook.market.explanation.analogues.QUERIES", 39)
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +394,7 @@ def found(stocks):
 @pytest.fixture(scope="module")
 def autumn(found):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tapebook.market.analogues.QUERIES", 39)
+        patch.setattr("tapebook.market.explanation.analogues.QUERIES", 39)
         return explain(found, Move("AAPL", "2008-09-15", "2008-11-20"))
 
 

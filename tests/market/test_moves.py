@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.move_chance import tail_p, told_then
-from tapebook.market.move_walk import walked
-from tapebook.market.moves import Move, described, marks, moves
+from tapebook.market.move.chance import tail_p, told_then
+from tapebook.market.move.moves import Move, described, marks, moves
+from tapebook.market.move.walk import walked
 
 
 def panel(returns, names=None):

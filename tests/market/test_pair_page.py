@@ -6,9 +6,9 @@ import pytest
 
 from tapebook.data.panel import Bars
 from tapebook.errors import BadParameter
-from tapebook.market.correlation_figures import spread
-from tapebook.market.correlations import correlations
-from tapebook.market.structure_choice import most_shared
+from tapebook.market.correlation.correlations import correlations
+from tapebook.market.correlation.figures import spread
+from tapebook.market.correlation.structure.choice import most_shared
 
 
 def market(T=500, N=5, seed=3):

@@ -10,14 +10,14 @@ from tapebook.data.calendar import sessions
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import factor_market, random_walk
 from tapebook.errors import BadParameter, NoData, UnknownName
-from tapebook.market import pattern_kernels as kernel
-from tapebook.market.pattern_candles import candle_names, candles, functions
-from tapebook.market.pattern_events import KINDS, Own, catalogue, direction, occurrences
-from tapebook.market.pattern_figures import path
-from tapebook.market.pattern_judgement import answered
-from tapebook.market.pattern_shapes import LENGTH, matrix_profile, motifs
-from tapebook.market.patterns import ALL, Patterns, patterns
-from tapebook.strategy.lookahead import check
+from tapebook.market.pattern import kernels as kernel
+from tapebook.market.pattern.candles import candle_names, candles, functions
+from tapebook.market.pattern.events import KINDS, Own, catalogue, direction, occurrences
+from tapebook.market.pattern.figures import path
+from tapebook.market.pattern.judgement import answered
+from tapebook.market.pattern.patterns import ALL, Patterns, patterns
+from tapebook.market.pattern.shapes import LENGTH, matrix_profile, motifs
+from tapebook.strategy.lookahead.lookahead import check
 
 
 def market(steps, *, opens=None, calendar="XNYS", spread=0.004, start="2012-01-03", seed=0):

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tapebook.data.synthetic import factor_market
 from tapebook.errors import BadInput, BadParameter, NoData
-from tapebook.market.correlation_returns import log_returns
-from tapebook.market.structure import structure
-from tapebook.market.structure_choice import most_shared
-from tapebook.market.structure_eigen import edges, largest_of_noise, marchenko_pastur, tracy_widom
-from tapebook.market.structure_tree import distances, spanning_tree
+from tapebook.market.correlation.returns import log_returns
+from tapebook.market.correlation.structure.choice import most_shared
+from tapebook.market.correlation.structure.eigen import edges, largest_of_noise, marchenko_pastur, tracy_widom
+from tapebook.market.correlation.structure.structure import structure
+from tapebook.market.correlation.structure.tree import distances, spanning_tree
 
 
 def frame(X, names=None):

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import Regime, random_walk, regimes
-from tapebook.market.trend_break_kernels import AFTER, BEFORE, BLOCK, COARSE, LEAST, changes
-from tapebook.market.trend_breaks import MEAN, VOLATILITY, found, observed, segments, shifts
-from tapebook.market.trend_series import one_series, series_of
-from tapebook.market.trends import trends
+from tapebook.market.trend.break_kernels import AFTER, BEFORE, BLOCK, COARSE, LEAST, changes
+from tapebook.market.trend.breaks import MEAN, VOLATILITY, found, observed, segments, shifts
+from tapebook.market.trend.series import one_series, series_of
+from tapebook.market.trend.trends import trends
 
 
 def series(moved):

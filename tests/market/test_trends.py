@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from tapebook.data.panel import Bars
 from tapebook.data.synthetic import Regime, random_walk, regimes, trending
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.trend_hurst import hurst
-from tapebook.market.trend_kernels import past_scaled, rank_among_past, strongest
-from tapebook.market.trend_null import Null, trend_null
-from tapebook.market.trend_scanning import stickiness
-from tapebook.market.trend_series import one_series, series_of
-from tapebook.market.trend_unit_roots import adf_and_kpss, unit_roots
-from tapebook.market.trend_variance_ratio import variance_ratio, variance_ratios
-from tapebook.market.trends import trends
+from tapebook.market.trend.hurst import hurst
+from tapebook.market.trend.kernels import past_scaled, rank_among_past, strongest
+from tapebook.market.trend.null import Null, trend_null
+from tapebook.market.trend.scanning import stickiness
+from tapebook.market.trend.series import one_series, series_of
+from tapebook.market.trend.trends import trends
+from tapebook.market.trend.unit_roots import adf_and_kpss, unit_roots
+from tapebook.market.trend.variance_ratio import variance_ratio, variance_ratios
 
 
 def panel(close, **kind):
@@ -170,7 +170,7 @@ def test_the_hurst_exponent_is_that_planted(d):
 
 
 def test_the_hurst_interval_covers():
-    from tapebook.market.trend_hurst import hursts
+    from tapebook.market.trend.hurst import hursts
 
     every = []
     for seed in range(200):

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
-from tapebook.market.moves import Move
-from tapebook.market.what_moved import attribution
+from tapebook.market.explanation.what_moved import attribution
+from tapebook.market.move.moves import Move
 
 GROUPS = {"S0": "a", "S1": "a", "S2": "a", "S3": "b", "S4": "b", "S5": "b"}
 

@@ -6,8 +6,8 @@ import pytest
 
 from tapebook.data.panel import Bars
 from tapebook.errors import BadParameter, NoData, UnknownName
-from tapebook.strategy.backtest import Backtest, run_backtest
-from tapebook.strategy.figures import MARK
+from tapebook.strategy.backtest.backtest import Backtest, run_backtest
+from tapebook.strategy.performance.figures import MARK
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from cases import case
-from tapebook.strategy import column as c
-from tapebook.strategy.figures import figures
+from tapebook.strategy.performance.figures import figures
+from tapebook.strategy.performance.tables import order_frame, trade_frame
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import (
+from tapebook.strategy.simulation import column as c
+from tapebook.strategy.simulation.simulate import (
     carried,
     direction,
     flags_of,
@@ -17,7 +18,6 @@ from tapebook.strategy.simulate import (
     simulate,
     volatility,
 )
-from tapebook.strategy.tables import order_frame, trade_frame
 
 
 def both(bars, rules, said):

@@ -9,10 +9,10 @@ import pytest
 import cases
 from tapebook.errors import BadInput, BadParameter, NoData
 from tapebook.strategy import registry
-from tapebook.strategy.backtest import run_backtest
-from tapebook.strategy.combine import METHODS, combine, hrp, weights
-from tapebook.strategy.compare import _drawn, _pairs, compare, holm
-from tapebook.strategy.resampling import drawn_rows
+from tapebook.strategy.backtest.backtest import run_backtest
+from tapebook.strategy.backtest.combine import METHODS, combine, hrp, weights
+from tapebook.strategy.backtest.compare import _drawn, _pairs, compare, holm
+from tapebook.strategy.luck.resampling import drawn_rows
 from tapebook.strategy.rules import Rules
 
 DAYS = pd.bdate_range("2010-01-01", periods=1_000, tz="UTC", name="ts")

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapebook.errors import BadParameter
-from tapebook.strategy import Rules, odds
-from tapebook.strategy.bar_estimates import paths
-from tapebook.strategy.expectancy import expectancy
-from tapebook.strategy.luck import luck
-from tapebook.strategy.resampling import block_length, drawn_rows, interval
+from tapebook.strategy import Rules
+from tapebook.strategy.luck import odds
+from tapebook.strategy.luck.bar_estimates import paths
+from tapebook.strategy.luck.expectancy import expectancy
+from tapebook.strategy.luck.luck import luck
+from tapebook.strategy.luck.resampling import block_length, drawn_rows, interval
 
 CASH = 100_000.0
 

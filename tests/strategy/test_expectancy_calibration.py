@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tapebook.strategy import odds
-from tapebook.strategy.resampling import drawn_rows, mean_errors, spread
+from tapebook.strategy.luck import odds
+from tapebook.strategy.luck.resampling import drawn_rows, mean_errors, spread
 
 
 @pytest.fixture(scope="module")

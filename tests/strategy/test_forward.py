@@ -9,11 +9,11 @@ import pytest
 import cases
 from tapebook.errors import BadInput
 from tapebook.strategy import Signals, registry
-from tapebook.strategy.forward_book import account, bar_row, bars_of, broken, decided, digest, expect_whole
-from tapebook.strategy.forward_gap import CAUSES, gaps
-from tapebook.strategy.forward_odds import ALARM, cone, decay, trade_rate
+from tapebook.strategy.forward.book import account, bar_row, bars_of, broken, decided, digest, expect_whole
+from tapebook.strategy.forward.gap import CAUSES, gaps
+from tapebook.strategy.forward.odds import ALARM, cone, decay, trade_rate
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.simulate import direction, flags_of, signals_of, simulate
+from tapebook.strategy.simulation.simulate import direction, flags_of, signals_of, simulate
 
 RULES = [
     Rules(),

@@ -12,8 +12,8 @@ from tapebook import Desk
 from tapebook.cli import main
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, UnknownName
-from tapebook.strategy.altered import POISONS, poisoned, truncated
-from tapebook.strategy.lookahead import ENOUGH, SIGNALS, check
+from tapebook.strategy.lookahead.altered import POISONS, poisoned, truncated
+from tapebook.strategy.lookahead.lookahead import ENOUGH, SIGNALS, check
 from tapebook.strategy.signals import Signals
 
 LIBRARY = {

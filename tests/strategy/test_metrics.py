@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapebook.strategy import metrics as m
-from tapebook.strategy.metrics import Metric, Metrics
+from tapebook.strategy.performance import metrics as m
+from tapebook.strategy.performance.metrics import Metric, Metrics
 
 # empyrical's own tests (tests/test_stats.py, "mixed_returns"), daily
 MIXED = np.array([np.nan, 1, 10, -4, 2, 3, 2, 1, -10]) / 100

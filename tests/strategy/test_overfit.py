@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapebook.errors import BadParameter
-from tapebook.strategy import overfit as o
+from tapebook.strategy.luck import overfit as o
 
 NORMAL = {"skew": 0.0, "kurtosis": 3.0}
 HEDGE = {"skew": -2.448, "kurtosis": 10.164}  # Bailey & López de Prado 2012, T 24, SR 0.458

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tapebook.strategy.bar_estimates import drawn_pasts
-from tapebook.strategy.resampling import _blocks, _geometric, drawn_rows
+from tapebook.strategy.luck.bar_estimates import drawn_pasts
+from tapebook.strategy.luck.resampling import _blocks, _geometric, drawn_rows
 
 
 def slow(rng, n, T, length):

@@ -7,11 +7,11 @@ import pytest
 from cases import case
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry
-from tapebook.strategy.backtest import run_backtest
+from tapebook.strategy.backtest.backtest import run_backtest
 from tapebook.strategy.declare import Strategy
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.sweep_work import returns_of
+from tapebook.strategy.sweep.work import returns_of
 
 NAMES = ("sma_cross", "donchian_breakout", "cross_momentum", "buy_and_hold")
 

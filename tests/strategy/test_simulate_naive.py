@@ -7,10 +7,10 @@ import pytest
 import naive
 from cases import case
 from tapebook.data.panel import Bars
-from tapebook.strategy import kernel as k
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import simulate
+from tapebook.strategy.simulation import kernel as k
+from tapebook.strategy.simulation.simulate import simulate
 
 REASONS = ("signal", "stop", "target", "trailing", "end")
 

@@ -11,7 +11,7 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
-from tapebook.strategy.simulate import simulate
+from tapebook.strategy.simulation.simulate import simulate
 
 vbt = pytest.importorskip("vectorbt")
 COLUMNS = 25

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tapebook.errors import BadParameter, NoData
-from tapebook.strategy.splits import combinatorial, expanding, paths, rolling
+from tapebook.strategy.walk_forward.splits import combinatorial, expanding, paths, rolling
 
 
 def rows(runs):

@@ -10,13 +10,13 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.strategy import registry
-from tapebook.strategy.column import FIGURES
 from tapebook.strategy.compiled import COVER, ENTER, LEAVE, SHORT, compiled
 from tapebook.strategy.condition import condition
 from tapebook.strategy.memory import Memory, remembered, remembering
 from tapebook.strategy.rules import Rules
+from tapebook.strategy.simulation.column import FIGURES
 from tapebook.strategy.spans import read_settings, read_text
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.sweep import sweep
 
 CROSS = registry.get("sma_cross")
 
@@ -302,7 +302,7 @@ def test_a_compiled_strategy_is_like_any_other():
     ids=["rules", "fixed", "varied"],
 )
 def test_what_is_filled_at_the_same_close_says_so_everywhere(given):
-    from tapebook.strategy.figures import MARK
+    from tapebook.strategy.performance.figures import MARK
 
     settings = {"fast": [3, 5], "slow": [12, 20]} | given.get("settings", {})
     sw = sweep(CROSS, market(N=1), settings, rules=given.get("rules"))

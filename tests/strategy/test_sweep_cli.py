@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from tapebook.cli import main
-from tapebook.strategy.figures import MARK
+from tapebook.strategy.performance.figures import MARK
 
 GRID = ("--fast", "5,10,20", "--slow", "40:60:10", "--start", "2005", "--end", "2008")
 

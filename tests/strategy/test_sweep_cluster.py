@@ -11,8 +11,8 @@ from tapebook.data.panel import Bars
 from tapebook.strategy import indicators as ind
 from tapebook.strategy import registry
 from tapebook.strategy.compiled import ENTER, LEAVE, compiled
-from tapebook.strategy.crew import received, sendable
-from tapebook.strategy.sweep import estimate, sweep
+from tapebook.strategy.sweep.crew import received, sendable
+from tapebook.strategy.sweep.sweep import estimate, sweep
 
 CROSS = registry.get("sma_cross")
 EDGE = 0.01

@@ -13,7 +13,7 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry
 from tapebook.strategy.memory import remembered
-from tapebook.strategy.sweep import estimate, sweep
+from tapebook.strategy.sweep.sweep import estimate, sweep
 
 CROSS = registry.get("sma_cross")
 WORKERS = os.cpu_count() or 1

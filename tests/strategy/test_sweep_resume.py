@@ -16,8 +16,8 @@ from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter
 from tapebook.strategy import registry
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
-from tapebook.strategy.sweep_store import KEY
+from tapebook.strategy.sweep.store import KEY
+from tapebook.strategy.sweep.sweep import sweep
 
 CROSS = registry.get("sma_cross")
 GRID = {"fast": [3, 5, 8], "slow": [12, 20, 30], "stop_loss": [None, 0.05]}

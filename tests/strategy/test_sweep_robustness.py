@@ -7,8 +7,8 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.errors import BadParameter, NoData
 from tapebook.strategy import registry
-from tapebook.strategy.robustness import plateau, robustness
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.robustness import plateau, robustness
+from tapebook.strategy.sweep.sweep import sweep
 
 A, B = [1, 2, 3, 4, 5], [10, 20, 30, 40, 50]
 

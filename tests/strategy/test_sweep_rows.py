@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from cases import market
-from tapebook.strategy import registry, sweep_rows
-from tapebook.strategy.grid import Grid
-from tapebook.strategy.sweep import sweep
-from tapebook.strategy.sweep_rows import Rows
+from tapebook.strategy import registry
+from tapebook.strategy.sweep import rows as sweep_rows
+from tapebook.strategy.sweep.grid import Grid
+from tapebook.strategy.sweep.rows import Rows
+from tapebook.strategy.sweep.sweep import sweep
 
 VALUES = {"fast": [1, 2, 3], "stop_loss": [None, 0.05], "name": ["a", "b"]}
 

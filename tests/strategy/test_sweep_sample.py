@@ -7,8 +7,8 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sweep import sweep
-from tapebook.strategy.sweep_sample import sample
+from tapebook.strategy.sweep.sample import sample
+from tapebook.strategy.sweep.sweep import sweep
 
 CROSS = registry.get("sma_cross")
 

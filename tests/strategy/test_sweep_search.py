@@ -9,8 +9,8 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.errors import BadParameter
 from tapebook.strategy import registry
-from tapebook.strategy.grid import Grid
-from tapebook.strategy.sweep import sweep
+from tapebook.strategy.sweep.grid import Grid
+from tapebook.strategy.sweep.sweep import sweep
 
 CROSS = registry.get("sma_cross")
 

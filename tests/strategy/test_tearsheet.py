@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from tapebook.data.panel import Bars
-from tapebook.strategy import tearsheet_parts as parts_
-from tapebook.strategy.backtest import run_backtest
-from tapebook.strategy.figures import MARK
+from tapebook.strategy.backtest import sheet_parts as parts_
+from tapebook.strategy.backtest.backtest import run_backtest
+from tapebook.strategy.backtest.tearsheet import parts, tearsheet
+from tapebook.strategy.performance.figures import MARK
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.tearsheet import parts, tearsheet
 
 NAMES = ["equity", "drawdown", "rolling_sharpe", "monthly_returns", "trades"]
 

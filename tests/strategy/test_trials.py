@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tapebook.data.panel import Bars
 from tapebook.strategy import registry
-from tapebook.strategy.backtest import run_backtest
-from tapebook.strategy.luck import luck
-from tapebook.strategy.overfit import expected_maximum, superior_ability
+from tapebook.strategy.backtest.backtest import run_backtest
+from tapebook.strategy.luck.luck import luck
+from tapebook.strategy.luck.overfit import expected_maximum, superior_ability
+from tapebook.strategy.luck.sketch import Sketch, correlations, pooled, residuals, sketch
+from tapebook.strategy.luck.trials import Tried, effective, entry_of_backtest
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.sketch import Sketch, correlations, pooled, residuals, sketch
-from tapebook.strategy.trials import Tried, effective, entry_of_backtest
 
 DAYS = pd.bdate_range("2001-01-01", periods=2_000, tz="UTC")
 

@@ -9,11 +9,11 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.errors import BadInput, BadParameter, NoData
 from tapebook.strategy import Signals, registry
-from tapebook.strategy import metrics as m
-from tapebook.strategy.backtest import run_backtest
+from tapebook.strategy.backtest.backtest import run_backtest
+from tapebook.strategy.performance import metrics as m
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.splits import combinatorial, expanding, paths, rolling
-from tapebook.strategy.walk_forward import walk_forward
+from tapebook.strategy.walk_forward.splits import combinatorial, expanding, paths, rolling
+from tapebook.strategy.walk_forward.walk_forward import walk_forward
 
 FREE = Rules(fees=0.0, slippage=0.0)
 

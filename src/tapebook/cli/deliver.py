@@ -47,7 +47,7 @@ def _once(desk: Desk, template: str, parameters: dict[str, Any]) -> Run:
 
 
 def _headline(name: str, run: Run) -> dict[str, object]:
-    from tapebook.strategy.metrics import Metrics
+    from tapebook.strategy.performance.metrics import Metrics
 
     metrics = Metrics.from_json(run.metrics)
     first = run.manifest.get("headline") or list(metrics)[:6]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -64,7 +63,9 @@ class Asking(click.Command):
 
 
 def _function(kind: str) -> Any:
-    return getattr(import_module(f"tapebook.market.{kind}"), kind)
+    from tapebook.desk.scans import module_of
+
+    return getattr(module_of(kind), kind)
 
 
 def _said(default: Any) -> str:

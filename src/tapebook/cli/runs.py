@@ -118,7 +118,7 @@ def list_(json_: bool, **filters: Any) -> None:
 @as_json
 def show_(id: str, json_: bool) -> None:
     """Show one run: parameters, data, environment, outcome, metrics."""
-    from tapebook.strategy.metrics import Metrics
+    from tapebook.strategy.performance.metrics import Metrics
 
     with open_desk() as desk:
         found = desk.load_run(id)

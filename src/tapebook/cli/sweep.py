@@ -14,7 +14,7 @@ from tapebook.cli.strategy import on_bars, parted
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tapebook.strategy.sweep import Sweep
+    from tapebook.strategy.sweep.sweep import Sweep
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 SPAN = ("start", "end", "freq", "asof", "adjust")

@@ -10,12 +10,12 @@ from tapebook.dashboards import form_fields
 from tapebook.dashboards.explore_figure import figure
 from tapebook.dashboards.explore_stage import stage
 from tapebook.errors import BadInput, BadParameter, TapebookError, UnknownName
-from tapebook.strategy.tearsheet import HEADLINE
+from tapebook.strategy.backtest.tearsheet import HEADLINE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.backtest.backtest import Backtest
 
 CARD = (
     "display:inline-block;border:1px solid var(--jp-border-color2,var(--line,#D9DEE4));border-radius:6px;"

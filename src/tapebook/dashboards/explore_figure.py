@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tapebook import theme
-from tapebook.strategy import tearsheet_parts as part
-from tapebook.strategy.tearsheet import HEADLINE
+from tapebook.strategy.backtest import sheet_parts as part
+from tapebook.strategy.backtest.tearsheet import HEADLINE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.backtest.backtest import Backtest
 
 HEIGHT = 620
 

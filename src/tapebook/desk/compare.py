@@ -11,8 +11,8 @@ from tapebook.errors import BadInput
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.strategy import Rules
-    from tapebook.strategy.backtest import Backtest
-    from tapebook.strategy.compare import Comparison
+    from tapebook.strategy.backtest.backtest import Backtest
+    from tapebook.strategy.backtest.compare import Comparison
 
     Item = str | Backtest | Callable[..., Any]
 
@@ -45,7 +45,7 @@ class CompareRoom(StrategyRoom):
             Saying which item, and what was expected.
         """
         from tapebook.data.panel import Bars
-        from tapebook.strategy.compare import compare
+        from tapebook.strategy.backtest.compare import compare
 
         if isinstance(items, str):
             items = [part.strip() for part in items.split(",")]
@@ -57,7 +57,7 @@ class CompareRoom(StrategyRoom):
         return compare(done, draws=draws, seed=seed)
 
     def _tested(self, item: Item, bars: Bars | None, rules: Rules | None) -> Backtest:
-        from tapebook.strategy.backtest import Backtest
+        from tapebook.strategy.backtest.backtest import Backtest
 
         if isinstance(item, Backtest):
             return item

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy import Rules
-    from tapebook.strategy.backtest import Backtest
-    from tapebook.strategy.forward import Forward, Frozen
+    from tapebook.strategy.backtest.backtest import Backtest
+    from tapebook.strategy.forward.forward import Forward, Frozen
 
 EXPECTED = ("sharpe", "bar_expectancy_share", "expectancy_share", "win_rate")
 """Estimates that a freeze remembers, each with its interval."""
@@ -61,8 +61,8 @@ class ForwardRoom(VersionRoom):
             If the strategy looks ahead, or its code cannot be kept.
         """
         from tapebook.strategy import Rules
-        from tapebook.strategy.forward import Frozen
-        from tapebook.strategy.forward_book import digest
+        from tapebook.strategy.forward.book import digest
+        from tapebook.strategy.forward.forward import Frozen
         from tapebook.strategy.rules import divided
 
         found = self.strategy(strategy)
@@ -95,7 +95,7 @@ class ForwardRoom(VersionRoom):
 
     def frozen(self, id: str | None = None) -> Frozen:
         """Return a frozen strategy, the newest by default."""
-        from tapebook.strategy.forward import Frozen
+        from tapebook.strategy.forward.forward import Frozen
 
         if id is None:
             rows = self.catalog.ledger.list()
@@ -137,9 +137,9 @@ class ForwardRoom(VersionRoom):
         BadInput
             If the ledger's chain of hashes is broken, with the entry.
         """
-        from tapebook.strategy.forward import Forward
-        from tapebook.strategy.forward_book import expect_whole
-        from tapebook.strategy.forward_gap import decided_today, gaps
+        from tapebook.strategy.forward.book import expect_whole
+        from tapebook.strategy.forward.forward import Forward
+        from tapebook.strategy.forward.gap import decided_today, gaps
 
         frozen = self.frozen(id)
         if not frozen.verify():
@@ -175,7 +175,7 @@ class ForwardRoom(VersionRoom):
     ) -> list[dict[str, Any]]:
         import pandas as pd
 
-        from tapebook.strategy.forward_book import account, bar_row, decided, digest, standing
+        from tapebook.strategy.forward.book import account, bar_row, decided, digest, standing
 
         c, rules, strategy = frozen.content, frozen.rules, frozen.strategy
         last = pd.Timestamp(entries[-1]["ts"]) if entries else frozen.until
@@ -223,7 +223,7 @@ def _content(
     from platform import python_version
 
     from tapebook import __version__
-    from tapebook.strategy.forward_book import bar_row, decided
+    from tapebook.strategy.forward.book import bar_row, decided
     from tapebook.strategy.keep import kept
 
     first = bar_row(raw, bars, len(bars) - 1) | decided(found, params, bars, bt.rules, state=True)
@@ -273,7 +273,7 @@ def _revisions(rows: Sequence[Mapping[str, Any]], raw: Bars) -> pd.DataFrame:
     """Values that are read differently today than when they were decided on."""
     import pandas as pd
 
-    from tapebook.strategy.forward_book import FIELDS
+    from tapebook.strategy.forward.book import FIELDS
 
     found = []
     at = raw.index.get_indexer(pd.DatetimeIndex([row["ts"] for row in rows]))

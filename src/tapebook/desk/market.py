@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tapebook.data.panel import Bars
-    from tapebook.market.cointegration import Cointegration
-    from tapebook.market.correlations import Correlations
-    from tapebook.market.explain import Explanation
-    from tapebook.market.moves import Move, Moves
-    from tapebook.market.patterns import Patterns
-    from tapebook.market.trends import Trends
+    from tapebook.market.cointegration.cointegration import Cointegration
+    from tapebook.market.correlation.correlations import Correlations
+    from tapebook.market.explanation.explain import Explanation
+    from tapebook.market.move.moves import Move, Moves
+    from tapebook.market.pattern.patterns import Patterns
+    from tapebook.market.trend.trends import Trends
 
     Universe = Bars | str | Sequence[str] | None
 
@@ -37,18 +37,18 @@ class MarketRoom(ScanRoom):
     def trends(self, bars: Universe = None, *, save: bool = True, **settings: Any) -> Trends:
         """Ask every symbol for its trends, its memory, its breaks and its state.
 
-        Settings are those of `tapebook.market.trends.trends`: horizons, end, level …
+        Settings are those of `tapebook.market.trend.trends.trends`: horizons, end, level …
         """
-        from tapebook.market.trends import trends
+        from tapebook.market.trend.trends import trends
 
         return self._scan(trends, bars, save, settings)
 
     def correlations(self, bars: Universe = None, *, save: bool = True, **settings: Any) -> Correlations:
         """Ask every pair whether they move together, at once or `lags` bars apart.
 
-        Settings are those of `tapebook.market.correlations.correlations`: method, lags, windows …
+        Settings are those of `tapebook.market.correlation.correlations.correlations`: method, lags, windows …
         """
-        from tapebook.market.correlations import correlations
+        from tapebook.market.correlation.correlations import correlations
 
         return self._scan(correlations, bars, save, settings)
 
@@ -57,16 +57,16 @@ class MarketRoom(ScanRoom):
 
         Settings are those of `tapebook.market.cointegration.cointegration`.
         """
-        from tapebook.market.cointegration import cointegration
+        from tapebook.market.cointegration.cointegration import cointegration
 
         return self._scan(cointegration, bars, save, settings)
 
     def patterns(self, bars: Universe = None, *, save: bool = True, **settings: Any) -> Patterns:
         """Ask what followed candlesticks, seasons, gaps, breakouts, volume spikes and recurring shapes.
 
-        Settings are those of `tapebook.market.patterns.patterns`: kinds, horizons …
+        Settings are those of `tapebook.market.pattern.patterns.patterns`: kinds, horizons …
         """
-        from tapebook.market.patterns import patterns
+        from tapebook.market.pattern.patterns import patterns
 
         return self._scan(patterns, bars, save, settings)
 
@@ -78,7 +78,7 @@ class MarketRoom(ScanRoom):
         save: bool = True,
         **settings: Any,
     ) -> Moves:
-        """Find the moves that matter; settings are those of `tapebook.market.moves.moves`.
+        """Find the moves that matter; settings are those of `tapebook.market.move.moves.moves`.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class MarketRoom(ScanRoom):
             What else to know of every bar (an index of volatility, oil …): symbols of the lake, or a frame
             by stamps. They are looked at, not searched for moves.
         """
-        from tapebook.market.moves import moves
+        from tapebook.market.move.moves import moves
 
         panel = self._universe(bars)
         if series is not None:
@@ -114,13 +114,13 @@ class MarketRoom(ScanRoom):
         series : symbols or frame, optional
             As in `moves`; it goes with symbols or a panel.
         settings
-            Of `tapebook.market.explain.explain` (market, groups, factors, within).
+            Of `tapebook.market.explanation.explain.explain` (market, groups, factors, within).
 
         The rules that were tried are counted in the ledger of trials.
         """
-        from tapebook.market.explain import explain
-        from tapebook.market.move_span import spanned
-        from tapebook.market.moves import Moves
+        from tapebook.market.explanation.explain import explain
+        from tapebook.market.move.moves import Moves
+        from tapebook.market.move.span import spanned
 
         _known(explain, settings)
         bars = getattr(move, "found", None) if bars is None else bars
@@ -154,7 +154,7 @@ class MarketRoom(ScanRoom):
         return bars.align(read).close
 
     def _count_rules(self, told: Explanation) -> None:
-        from tapebook.strategy.trials import entry_of_rules
+        from tapebook.strategy.luck.trials import entry_of_rules
 
         if told.rules.tried:
             settings = {

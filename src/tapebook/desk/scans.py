@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.strategy import StrategyRoom
@@ -18,13 +19,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Row
 
-    from tapebook.market.moves import Moves
+    from tapebook.market.move.moves import Moves
     from tapebook.market.scan import Scan
 
     Found = Scan | Moves
 
-KINDS = ("trends", "correlations", "cointegration", "patterns", "moves")
-"""Scans, each a verb of the desk and a command."""
+KINDS = {
+    "trends": "trend",
+    "correlations": "correlation",
+    "cointegration": "cointegration",
+    "patterns": "pattern",
+    "moves": "move",
+}
+"""Scans, each a verb of the desk and a command, and the room of the market that each is in."""
 HOW = ("end", "seed", "min_coverage", "keep")
 """Settings that say when and how well is asked, not what."""
 
@@ -99,7 +106,7 @@ class ScanRoom(StrategyRoom):
         newest = self.scans(kind, limit=1)
         if newest.empty:
             raise NoData(
-                f"there is no stored scan yet: run one, for example `tapebook scan {kind or KINDS[0]}`"
+                f"there is no stored scan yet: run one, for example `tapebook scan {kind or 'trends'}`"
             )
         return str(newest["id"].iloc[0])
 
@@ -130,21 +137,26 @@ class ScanRoom(StrategyRoom):
 
 def findings_of(found: Found) -> pd.DataFrame:
     """Return the table of a scan, one row a finding; of moves with the change as `effect`."""
-    from tapebook.market.moves import Moves
+    from tapebook.market.move.moves import Moves
 
     if not isinstance(found, Moves):
         return found.findings.rename_axis("finding")
     return found.table.assign(effect=found.table["change"]).rename_axis("move")
 
 
+def module_of(kind: str) -> ModuleType:
+    """Import the module that a kind of scan is in."""
+    return import_module(f"tapebook.market.{KINDS[kind]}.{kind}")
+
+
 def _keys(kind: str) -> tuple[str, ...]:
     if kind == "moves":
         return ("symbol", "start")
-    return tuple(getattr(import_module(f"tapebook.market.{kind}"), kind.capitalize()).keys)
+    return tuple(getattr(module_of(kind), kind.capitalize()).keys)
 
 
 def _record(found: Found) -> dict[str, Any]:
-    from tapebook.market.moves import Moves
+    from tapebook.market.move.moves import Moves
 
     of: Any
     kind, of = ("moves", found.bars) if isinstance(found, Moves) else (found.kind, found)

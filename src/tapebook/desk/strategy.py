@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.market.scan import Idea
     from tapebook.strategy import Rules, Strategy
-    from tapebook.strategy.backtest import Backtest
-    from tapebook.strategy.causality import Causality
+    from tapebook.strategy.backtest.backtest import Backtest
+    from tapebook.strategy.lookahead.causality import Causality
     from tapebook.strategy.screen.hits import Screen
 
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
@@ -82,7 +82,7 @@ class StrategyRoom(TrialRoom):
         from tapebook.data.panel import Bars
         from tapebook.market.scan import Idea
         from tapebook.strategy import Rules
-        from tapebook.strategy.backtest import run_backtest
+        from tapebook.strategy.backtest.backtest import run_backtest
         from tapebook.strategy.rules import divided
         from tapebook.strategy.screen.hits import Screen
 
@@ -132,7 +132,7 @@ class StrategyRoom(TrialRoom):
             The verdict, the first bar, symbol and field that leaked, and what was not looked at.
         """
         from tapebook.data.panel import Bars
-        from tapebook.strategy.lookahead import check
+        from tapebook.strategy.lookahead.lookahead import check
 
         found = self.strategy(strategy)
         params = found.check(params)
@@ -160,7 +160,7 @@ class StrategyRoom(TrialRoom):
 
     def load(self, id: str) -> Backtest:
         """Read a stored backtest back, whole; what it is worth is judged by all that was tried until now."""
-        from tapebook.strategy.backtest import Backtest
+        from tapebook.strategy.backtest.backtest import Backtest
 
         row = self.catalog.results.get(id)
         return self._with_trials(Backtest.read(self.config.results / row.id))

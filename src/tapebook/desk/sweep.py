@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy import Rules
-    from tapebook.strategy.sweep import Sweep
-    from tapebook.strategy.sweep_estimate import Estimate
+    from tapebook.strategy.sweep.estimate import Estimate
+    from tapebook.strategy.sweep.sweep import Sweep
 
 
 class SweepRoom(StrategyRoom):
@@ -83,8 +83,8 @@ class SweepRoom(StrategyRoom):
         """
         from tapebook.data.panel import Bars
         from tapebook.strategy.condition import condition
-        from tapebook.strategy.sweep import estimate as estimated
-        from tapebook.strategy.sweep import sweep
+        from tapebook.strategy.sweep.sweep import estimate as estimated
+        from tapebook.strategy.sweep.sweep import sweep
 
         panel = bars if isinstance(bars, Bars) else self.bars(bars)
         found = self.strategy(strategy)

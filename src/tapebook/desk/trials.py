@@ -16,10 +16,10 @@ from tapebook.desk.data import DataRoom
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tapebook.strategy.backtest import Backtest
-    from tapebook.strategy.sketch import Sketch
-    from tapebook.strategy.sweep import Sweep
-    from tapebook.strategy.trials import Tried
+    from tapebook.strategy.backtest.backtest import Backtest
+    from tapebook.strategy.luck.sketch import Sketch
+    from tapebook.strategy.luck.trials import Tried
+    from tapebook.strategy.sweep.sweep import Sweep
 
 
 class TrialRoom(DataRoom):
@@ -46,7 +46,7 @@ class TrialRoom(DataRoom):
         return pd.DataFrame([self._idea(*idea, found) for idea, found in ideas.items()], columns=columns)
 
     def _idea(self, family: str, symbols: tuple[str, ...], rows: list[dict[str, Any]]) -> dict[str, Any]:
-        from tapebook.strategy.trials import effective
+        from tapebook.strategy.luck.trials import effective
 
         raw = sum(row["count"] for row in rows)
         ratios = [row["sharpe_best"] for row in rows if row["sharpe_best"] is not None]
@@ -88,7 +88,7 @@ class TrialRoom(DataRoom):
 
     def _tried(self, family: str, symbols: Iterable[str], *, own: str | None = None) -> Tried:
         """What the ledger knows of an idea: batches of this family that traded one of these symbols."""
-        from tapebook.strategy.trials import Tried
+        from tapebook.strategy.luck.trials import Tried
 
         names, pin = sorted(symbols), self.config.trials
         rows = self.catalog.trials.list(family=family, symbols=names, until=pin, besides=self._own)
@@ -100,14 +100,14 @@ class TrialRoom(DataRoom):
         return Tried(max(raw, 1), self._sample(others), elsewhere, idea)
 
     def _sample(self, rows: list[dict[str, Any]]) -> Sketch | None:
-        from tapebook.strategy.sketch import Sketch, pooled
+        from tapebook.strategy.luck.sketch import Sketch, pooled
 
         packed = self.catalog.trials.sketches(row["seq"] for row in rows)
         return pooled([Sketch.unpack(stored) for stored in packed.values()]) if packed else None
 
     def _with_trials(self, bt: Backtest) -> Backtest:
         """Count a backtest, and let it know what was tried before it."""
-        from tapebook.strategy.trials import entry_of_backtest
+        from tapebook.strategy.luck.trials import entry_of_backtest
 
         entry = entry_of_backtest(bt)
         self._count(entry)
@@ -115,7 +115,7 @@ class TrialRoom(DataRoom):
 
     def _with_sweep(self, sw: Sweep) -> Sweep:
         """Count every combination of a sweep, and let it know what was tried besides."""
-        from tapebook.strategy.trials import entry_of_sweep
+        from tapebook.strategy.luck.trials import entry_of_sweep
 
         entry = entry_of_sweep(sw)
         if entry is not None and sw.taken_over and self._had(entry):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tapebook.data.panel import Bars
     from tapebook.market.scan import Idea
     from tapebook.strategy import Rules, Strategy
-    from tapebook.strategy.causality import Causality
+    from tapebook.strategy.lookahead.causality import Causality
     from tapebook.strategy.screen.hits import Screen
     from tapebook.strategy.version import Difference, Version
 

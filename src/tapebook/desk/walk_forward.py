@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tapebook.data.panel import Bars
     from tapebook.strategy import Rules
-    from tapebook.strategy.walk_forward import Scheme, WalkForward
+    from tapebook.strategy.walk_forward.walk_forward import Scheme, WalkForward
 
 
 class WalkForwardRoom(StrategyRoom):
@@ -63,7 +63,7 @@ class WalkForwardRoom(StrategyRoom):
         """
         from tapebook.data.panel import Bars
         from tapebook.strategy.condition import condition
-        from tapebook.strategy.walk_forward import walk_forward
+        from tapebook.strategy.walk_forward.walk_forward import walk_forward
 
         panel, found = bars if isinstance(bars, Bars) else self.bars(bars), self.strategy(strategy)
         with progress(f"walking forward with {found.name}") as report:
@@ -76,7 +76,7 @@ class WalkForwardRoom(StrategyRoom):
         return self._with_walk(walk, note, save)
 
     def _with_walk(self, walk: WalkForward, note: str, save: bool) -> WalkForward:
-        from tapebook.strategy.trials import entry_of_walk
+        from tapebook.strategy.luck.trials import entry_of_walk
 
         self._count(entry_of_walk(walk))
         if walk.traded is None:

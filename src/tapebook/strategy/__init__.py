@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tapebook.strategy.backtest import Backtest
+    from tapebook.strategy.backtest.backtest import Backtest
     from tapebook.strategy.declare import Choices, Parameter, Range, Strategy, strategy
     from tapebook.strategy.rules import Rules
     from tapebook.strategy.signals import Signals
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Backtest", "Choices", "Parameter", "Range", "Rules", "Signals", "Strategy", "strategy"]
 
 _HOME = {
-    "Backtest": "backtest",
+    "Backtest": "backtest.backtest",
     "Choices": "declare",
     "Parameter": "declare",
     "Range": "declare",

@@ -27,7 +27,7 @@ from tapebook.strategy.code_hash import code_hash
 from tapebook.strategy.declare import Strategy
 from tapebook.strategy.parameters import Parameter
 from tapebook.strategy.signature import TAKEN
-from tapebook.strategy.simulate import LONG, LONG_OUT, SHORT, SHORT_OUT
+from tapebook.strategy.simulation.simulate import LONG, LONG_OUT, SHORT, SHORT_OUT
 
 if TYPE_CHECKING:
     from tapebook.data.panel import Bars
@@ -57,7 +57,7 @@ class Compiled(Strategy):
         if self._kernel is None:
             from numba import njit
 
-            from tapebook.strategy.column import DECIDE
+            from tapebook.strategy.simulation.column import DECIDE
 
             in_file = not self.decide.__code__.co_filename.startswith("<")
             self._kernel = njit(DECIDE, cache=in_file, nogil=True)(self.decide)

@@ -12,6 +12,7 @@ import inspect
 import json
 import linecache
 import math
+import re
 import sys
 import sysconfig
 import textwrap
@@ -27,6 +28,17 @@ from tapebook.strategy.declare import Strategy
 
 HEAD = "# tapebook strategy: "
 """Begins a kept text; its name, family and hash follow as JSON."""
+MOVED = {
+    "tapebook.strategy.metrics": "tapebook.strategy.performance.metrics",
+    "tapebook.strategy.odds": "tapebook.strategy.luck.odds",
+    "tapebook.strategy.resampling": "tapebook.strategy.luck.resampling",
+    "tapebook.strategy.simulate": "tapebook.strategy.simulation.simulate",
+    "tapebook.market.trend_series": "tapebook.market.trend.series",
+    "tapebook.market.trend_state": "tapebook.market.trend.state",
+    "tapebook.market.correlation_returns": "tapebook.market.correlation.returns",
+}
+"""Where modules that a kept text may import have gone; what it says else stays as it was kept."""
+_IMPORTS = re.compile(r"\b(from|import) +(tapebook\.\w+\.\w+)(?= |$)", re.M)
 _INSTALLED = tuple(
     str(Path(sysconfig.get_path(kind)).resolve()) for kind in ("stdlib", "platstdlib", "purelib", "platlib")
 )
@@ -81,6 +93,7 @@ def _run(source: str, name: str, mark: str) -> ModuleType:
     file, label = f"<kept {name} {mark}>", f"tapebook_kept_{mark}"
     if label in sys.modules:
         return sys.modules[label]
+    source = _IMPORTS.sub(lambda found: f"{found[1]} {MOVED.get(found[2], found[2])}", source)
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     module = ModuleType(label)
     module.__file__ = file

@@ -1,0 +1,1 @@
+"""Pairs of levels whose spread returns to a mean."""

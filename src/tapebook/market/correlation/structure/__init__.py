@@ -1,0 +1,1 @@
+"""The structure that correlations have: factors, clusters, the tree that joins them."""

@@ -1,0 +1,1 @@
+"""Moves that matter: found, measured, and how rare chance makes them."""

@@ -1,0 +1,1 @@
+"""What followed candlesticks, seasons, gaps, breakouts, volume spikes and recurring shapes."""

@@ -1,0 +1,1 @@
+"""Trends of each symbol: direction, strength, memory, breaks and regimes."""

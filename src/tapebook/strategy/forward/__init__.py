@@ -1,0 +1,1 @@
+"""A frozen strategy on bars that came after it, and the gap to its backtest."""

@@ -1,0 +1,1 @@
+"""Whether a strategy's decisions use what was not yet known."""

@@ -1,0 +1,1 @@
+"""Settings chosen on the past, traded on what followed, again and again."""
