@@ -28,6 +28,15 @@ class UnknownName(TapebookError, LookupError):
         self.kind, self.name, self.near = kind, name, (near[0] if near else None)
 
 
+class Deleted(UnknownName):
+    """It was deleted, and lies in the trash."""
+
+    def __init__(self, kind: str, name: str, who: str, when: str, restore: str) -> None:
+        told = f"{kind} {name!r} was deleted by {who} on {when}: `{restore}` brings it back"
+        TapebookError.__init__(self, told)
+        self.kind, self.name, self.near = kind, name, None
+
+
 class BadParameter(TapebookError, ValueError):
     """A parameter has a value that its declaration does not allow."""
 
@@ -38,6 +47,10 @@ class BadParameter(TapebookError, ValueError):
 
 class BadInput(TapebookError, ValueError):
     """Data from outside cannot be read as bars. The message names file, row and column."""
+
+
+class Changed(BadInput):
+    """Somebody else has changed it since it was read: nothing is overwritten unseen."""
 
 
 class NoData(TapebookError, LookupError):

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from tapebook.config import Config
 from tapebook.data.catalog import Catalog, migrate
 from tapebook.data.catalog.tables import HEAD, metadata
-from tapebook.errors import ConfigError, UnknownName
+from tapebook.errors import ConfigError, Deleted, UnknownName
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -93,10 +93,10 @@ def test_results_are_listed_newest_first_and_filtered(catalog):
 
 def test_a_deleted_result_is_gone_with_its_symbols(catalog):
     catalog.results.add(record("a"))
-    catalog.results.delete("a")
+    catalog.trash.put("result", "a")
     assert catalog.results.list(symbol="AAPL") == []
-    with pytest.raises(UnknownName, match="no result named 'a'"):
-        catalog.results.delete("a")
+    with pytest.raises(Deleted, match="result 'a' was deleted by .* `tapebook results restore a` brings it"):
+        catalog.trash.put("result", "a")
     catalog.results.add(record("a"))  # the id is free again
 
 
@@ -245,11 +245,9 @@ def test_scans_are_added_listed_and_deleted(catalog):
     assert (row.symbols, row.params, row.held, row.coverage) == (["AAPL"], {"horizons": [20, 60]}, 2, 0.98)
     assert [row["id"] for row in catalog.scans.list()] == ["sc-2", "sc-1"]
     assert [row["id"] for row in catalog.scans.list(kind="trends")] == ["sc-1"]
-    catalog.scans.delete("sc-1")
-    with pytest.raises(UnknownName, match="no scan named 'sc-1'"):
+    catalog.trash.put("scan", "sc-1")
+    with pytest.raises(Deleted, match="scan 'sc-1' was deleted"):
         catalog.scans.get("sc-1")
-    with pytest.raises(UnknownName, match="sc-1"):
-        catalog.scans.delete("sc-1")
 
 
 def test_the_scan_before_is_the_last_that_saw_an_earlier_market(catalog):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
@@ -97,10 +96,8 @@ class ScanRoom(StrategyRoom):
         return told
 
     def delete_scan(self, id: str) -> None:
-        """Delete a stored scan: the row first, then its files."""
-        row = self.catalog.scans.get(id)
-        self.catalog.scans.delete(row.id)
-        shutil.rmtree(self.config.results / row.id, ignore_errors=True)
+        """Move a stored scan to the trash. `restore` brings it back."""
+        self.catalog.trash.put("scan", id)
 
     def _newest(self, kind: str | None) -> str:
         newest = self.scans(kind, limit=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -196,10 +195,8 @@ class StrategyRoom(TrialRoom):
         return self.backtest(row.strategy, bars, rules=old.rules, note=f"again: {id}", **row.params)
 
     def delete_result(self, id: str) -> None:
-        """Delete a stored backtest: the row first, then its files."""
-        row = self.catalog.results.get(id)
-        self.catalog.results.delete(row.id)
-        shutil.rmtree(self.config.results / row.id, ignore_errors=True)
+        """Move a stored backtest to the trash; its trials stay counted. `restore` brings it back."""
+        self.catalog.trash.put("result", id)
 
 
 def _stamp() -> tuple[str, str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tapebook.data.catalog.batches import Batches
 from tapebook.data.catalog.documents import Documents
 from tapebook.data.catalog.events import Events
+from tapebook.data.catalog.item_tables import trash
+from tapebook.data.catalog.items import Items
 from tapebook.data.catalog.ledger import Ledger
 from tapebook.data.catalog.notices import Notices
 from tapebook.data.catalog.occasions import Occasions
@@ -19,10 +21,12 @@ from tapebook.data.catalog.runs import Runs
 from tapebook.data.catalog.scans import Scans
 from tapebook.data.catalog.schedules import Schedules
 from tapebook.data.catalog.screens import Screens
+from tapebook.data.catalog.search import Search
 from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.subscribers import Subscribers
 from tapebook.data.catalog.tables import results, runs, scans
+from tapebook.data.catalog.trash import Trash
 from tapebook.data.catalog.trials import Trials
 from tapebook.data.catalog.universes import Universes
 
@@ -96,6 +100,21 @@ class Catalog:
         return Secrets(self._rows)
 
     @cached_property
+    def items(self) -> Items:
+        """Notes, tags and history of everything that is kept."""
+        return Items(self._rows)
+
+    @cached_property
+    def trash(self) -> Trash:
+        """What was deleted and can come back."""
+        return Trash(self._rows)
+
+    @cached_property
+    def search(self) -> Search:
+        """Finding by words."""
+        return Search(self._rows)
+
+    @cached_property
     def trials(self) -> Trials:
         """The ledger of everything that was tried."""
         return Trials(self._rows)
@@ -146,13 +165,16 @@ class Catalog:
         return Notices(self._rows)
 
     def named_snapshots(self) -> set[int]:
-        """Return every snapshot that a run, a result or a frozen strategy names: those must stay readable."""
+        """Return every snapshot that a run, a result, a scan or a frozen strategy names, deleted ones too.
+
+        Those must stay readable.
+        """
         from sqlalchemy import select, union
 
         named = union(
             *(
                 select(table.c.snapshot).where(table.c.snapshot.is_not(None))
-                for table in (results, runs, scans)
+                for table in (results, runs, scans, trash)
             )
         )
         with self._rows.reading() as connection:

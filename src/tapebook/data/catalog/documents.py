@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.lease import clock, gone
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import document_targets, documents
+from tapebook.data.catalog.trash import discard, refuse_deleted
 from tapebook.errors import BadInput, UnknownName
 
 LEASE_SECONDS = 1800.0
@@ -35,8 +37,19 @@ class Documents:
                 raise BadInput(f"there is a target {name!r} of kind {before}: choose another name")
             if before is None:
                 connection.execute(insert(document_targets).values(name=name, created=_now(), **row))
+                write_change(connection, "document", name, "created", after=row)
             else:
+                said = connection.scalar(select(document_targets.c.options).where(here))
                 connection.execute(update(document_targets).where(here).values(row))
+                if said != row["options"]:
+                    write_change(
+                        connection,
+                        "document",
+                        name,
+                        "changed",
+                        before={"kind": kind, "options": said},
+                        after=row,
+                    )
 
     def targets(self) -> list[dict[str, Any]]:
         """List the targets by name."""
@@ -48,15 +61,16 @@ class Documents:
         """Return one target; UnknownName with the nearest."""
         found = {row["name"]: row for row in self.targets()}
         if name not in found:
+            with self._rows.reading() as connection:
+                refuse_deleted(connection, "document", name)
             raise UnknownName("target", name, found, "Add one with `tapebook document add NAME KIND --to …`.")
         return found[name]
 
     def remove_target(self, name: str) -> None:
-        """Forget a target and which pages it has; the pages stay."""
+        """Move a target, and which pages it has, to the trash; the pages stay. BadInput if it is followed."""
         self.target(name)
         with self._rows.writing() as connection:
-            connection.execute(delete(documents).where(documents.c.target == name))
-            connection.execute(delete(document_targets).where(document_targets.c.name == name))
+            discard(connection, "document", name)
 
     def list(self) -> list[dict[str, Any]]:
         """List the pages, the one that changed last first."""

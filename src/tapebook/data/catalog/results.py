@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
-from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
+from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import result_symbols, results
 
 _KNOWN = [column.name for column in results.columns if column.name not in ("seq", "note", "extra")]
@@ -27,6 +28,7 @@ class Results:
         row |= {"note": note, "extra": {k: v for k, v in record.items() if k not in _KNOWN}}
         with self._rows.writing() as connection:
             insert_with_symbols(connection, results, result_symbols, row)
+            write_change(connection, "result", row["id"], "created")
 
     def get(self, id: str) -> Row[Any]:
         """Return one row; its columns are attributes.
@@ -69,7 +71,3 @@ class Results:
         if named:
             with self._rows.writing() as connection:
                 connection.execute(update(results).where(results.c.id.in_(named)).values(run_id=run_id))
-
-    def delete(self, id: str) -> None:
-        """Delete one row; UnknownName if there is none."""
-        delete_one(self._rows, results, "result", id)

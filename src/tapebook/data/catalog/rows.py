@@ -171,6 +171,9 @@ def one(rows: Rows, table: Table, kind: str, id: str) -> Row[Any]:
     with rows.reading() as connection:
         row = connection.execute(select(table).where(table.c.id == id)).one_or_none()
         if row is None:
+            from tapebook.data.catalog.trash import refuse_deleted
+
+            refuse_deleted(connection, kind, id)
             known = connection.scalars(select(table.c.id).order_by(table.c.seq.desc()).limit(1000))
             raise UnknownName(kind, id, known, f"See `tapebook {kind}s list`.")
         return row

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import run_symbols, runs
@@ -30,6 +31,7 @@ class Runs:
         row = {name: record.get(name, _EMPTY.get(name)) for name in _KNOWN}
         with self._rows.writing() as connection:
             insert_with_symbols(connection, runs, run_symbols, row)
+            write_change(connection, "run", row["id"], "created")
 
     def update(self, id: str, *, only_if: str | None = None, **values: Any) -> bool:
         """Change columns of a run, if its outcome still is `only_if`; say whether a row changed.
@@ -80,7 +82,7 @@ class Runs:
             return [plain(row) for row in rows]
 
     def delete(self, id: str) -> None:
-        """Delete one row; UnknownName if there is none."""
+        """Destroy one row, past the trash; UnknownName if there is none."""
         delete_one(self._rows, runs, "run", id)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
-from tapebook.data.catalog.rows import Rows, delete_one, one, plain
+from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.rows import Rows, one, plain
 from tapebook.data.catalog.tables import scans
 
 _KNOWN = [column.name for column in scans.columns if column.name != "seq"]
@@ -23,6 +24,7 @@ class Scans:
         """Add one scan's row."""
         with self._rows.writing() as connection:
             connection.execute(scans.insert().values({name: record.get(name) for name in _KNOWN}))
+            write_change(connection, "scan", record["id"], "created")
 
     def get(self, id: str) -> Row[Any]:
         """Return one row; its columns are attributes. UnknownName with the nearest id that there is."""
@@ -49,7 +51,3 @@ class Scans:
         query = select(scans.c.id).where(scans.c.question == row.question, older).order_by(*latest).limit(1)
         with self._rows.reading() as connection:
             return connection.scalar(query)
-
-    def delete(self, id: str) -> None:
-        """Delete one row; UnknownName if there is none."""
-        delete_one(self._rows, scans, "scan", id)

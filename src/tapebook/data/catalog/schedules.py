@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import event_cursors, events, occasions, schedules, subscribers
+from tapebook.data.catalog.trash import discard, refuse_deleted
 from tapebook.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Schedules:
                     cursor = {"subscriber": _subscriber(name), "topic": topic, "after": newest}
                     cursor |= {"tries": 0, "next_try": 0.0, "lease": 0.0}
                     connection.execute(insert(event_cursors).values(cursor))
+                said = ("template", "parameters", "rule", "timeout")
+                write_change(connection, KIND, name, "created", after={key: row.get(key) for key in said})
         except IntegrityError:
             raise BadInput(
                 f"there is a schedule {name!r} already: remove it first (`tapebook schedule remove {name}`), "
@@ -56,6 +60,7 @@ class Schedules:
                 connection.execute(select(schedules).where(schedules.c.name == name)).mappings().one_or_none()
             )
             if row is None:
+                refuse_deleted(connection, KIND, name)
                 known = connection.scalars(select(schedules.c.name))
                 raise UnknownName("schedule", name, known, "See `tapebook schedule list`.")
             return plain(row)
@@ -73,22 +78,27 @@ class Schedules:
         with self._rows.writing() as connection:
             here = (schedules.c.name == name) & (schedules.c.state != state)
             values = {"state": state} | ({"anchor": _utc()} if state == "active" else {})
-            if (
-                connection.execute(update(schedules).where(here).values(values)).rowcount
-                and state == "active"
-            ):
+            changed = connection.execute(update(schedules).where(here).values(values)).rowcount
+            if changed:
+                write_change(connection, KIND, name, "changed", after={"state": state})
+            if changed and state == "active":
                 newest = select(func.coalesce(func.max(events.c.seq), 0)).scalar_subquery()
                 mine = event_cursors.c.subscriber == _subscriber(name)
                 connection.execute(update(event_cursors).where(mine).values(after=newest))
         self.get(name)
 
     def remove(self, name: str) -> None:
-        """Remove a schedule with its history; its runs stay. UnknownName if there is none."""
+        """Move a schedule with its history to the trash; its runs stay.
+
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        BadInput
+            If a published name shows what it runs.
+        """
         with self._rows.writing() as connection:
-            connection.execute(delete(subscribers).where(subscribers.c.name == _subscriber(name)))
-            if connection.execute(delete(schedules).where(schedules.c.name == name)).rowcount:
-                return
-        self.get(name)
+            discard(connection, KIND, name)
 
     # ---- what becomes due
 

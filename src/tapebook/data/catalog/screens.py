@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
+from tapebook.data.catalog.changes import latest, spoken, write_change
 from tapebook.data.catalog.event_types import ScanHit
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import screen_runs, screens
-from tapebook.errors import BadInput, UnknownName
+from tapebook.data.catalog.trash import discard, refuse_deleted
+from tapebook.errors import BadInput, Changed, UnknownName
 
 Hits = Mapping[str, Mapping[str, Any]]
 """What a run found: symbol → what to say of it (its bar, and the numbers that were compared)."""
@@ -50,17 +52,19 @@ class Screens:
         with self._rows.writing() as connection:
             old = _locked(connection, name)
             if version is not None and (old is None or old.version != version):
-                found = "is gone" if old is None else f"is at version {old.version} by now"
-                raise BadInput(f"screen {name} {found}, not at {version}: read it again, then change it")
+                raise _refused(connection, name, None if old is None else old.version, version)
             if old is None:
                 connection.execute(
                     insert(screens).values(name=name, version=1, created=now, updated=now, **asked)
                 )
+                write_change(connection, "screen", name, "created", after=dict(asked))
                 return 1
             if all(getattr(old, key) == value for key, value in asked.items()):
                 return int(old.version)
             changed = {**asked, "version": old.version + 1, "updated": now}
             connection.execute(update(screens).where(screens.c.seq == old.seq).values(changed))
+            before = {key: getattr(old, key) for key in asked}
+            write_change(connection, "screen", name, "changed", before=before, after=dict(asked))
             return int(old.version) + 1
 
     def get(self, name: str) -> Row[Any]:
@@ -70,10 +74,9 @@ class Screens:
             return _found(connection, name, row)
 
     def delete(self, name: str) -> None:
-        """Delete a screen and its runs; UnknownName if there is none."""
+        """Move a screen and its runs to the trash; UnknownName if there is none, BadInput if it is used."""
         with self._rows.writing() as connection:
-            row = _found(connection, name, _locked(connection, name))
-            connection.execute(delete(screens).where(screens.c.seq == row.seq))
+            discard(connection, "screen", name)
 
     def runs(self, name: str, limit: int | None = 50) -> list[dict[str, Any]]:
         """List the runs of a screen, newest first."""
@@ -164,8 +167,16 @@ def _last(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(query.limit(1)).one_or_none()
 
 
+def _refused(connection: Connection, name: str, found: int | None, version: int) -> Changed:
+    last = latest(connection, "screen", name)
+    by = "" if last is None else f", by {last.who} on {spoken(last.at)}"
+    where = "is gone" if found is None else f"is at version {found} by now"
+    return Changed(f"screen {name} {where}, not at {version}{by}: read it again, then change it")
+
+
 def _found(connection: Connection, name: str, row: Row[Any] | None) -> Row[Any]:
     if row is None:
+        refuse_deleted(connection, "screen", name)
         known = connection.scalars(select(screens.c.name))
         raise UnknownName("screen", name, known, "See `tapebook screen list`.")
     return row

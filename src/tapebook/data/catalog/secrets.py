@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
-from tapebook.data.catalog.rows import SCHEMA, Rows, delete_one, one, plain
+from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.rows import SCHEMA, Rows, one, plain
 from tapebook.data.catalog.tables import secrets
+from tapebook.data.catalog.trash import discard
 
 Sealed = tuple[bytes, str]
 """A ciphertext, and the name of the key that opens it."""
@@ -45,6 +47,8 @@ class Secrets:
                 connection.execute(insert(secrets).values(id=name, created=when, **row))
             else:
                 connection.execute(update(secrets).where(mine).values(row))
+            what = "created" if before is None else "changed"
+            write_change(connection, "secret", name, what, after={"version": version})
         return version
 
     def reseal(self, again: Callable[[dict[str, Any]], Sealed]) -> int:
@@ -59,8 +63,17 @@ class Secrets:
         return len(rows)
 
     def delete(self, name: str) -> None:
-        """Delete one row; UnknownName if there is none."""
-        delete_one(self._rows, secrets, "secret", name)
+        """Destroy one row: a credential that is forgotten lies in no trash.
+
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        BadInput
+            If a schedule, a documentation target or a subscription uses it.
+        """
+        with self._rows.writing() as connection:
+            discard(connection, "secret", name)
 
 
 def _alone(connection: Connection) -> None:

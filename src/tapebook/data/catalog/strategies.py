@@ -7,18 +7,22 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
+from tapebook.data.catalog.item_tables import changes, trash
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import frozen, results, runs, strategies, trials
+from tapebook.data.catalog.trash import Trash, discard, refuse_deleted
 from tapebook.data.plain import plain as as_json
 from tapebook.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
     from tapebook.data.catalog.event_types import StrategyChanged
 
+KIND = "strategy"
 _TRIES = 50
 _SHOWN = 3
 """At most so many names of each kind are told when a version is archived."""
@@ -87,6 +91,7 @@ class Strategies:
             try:
                 with self._rows.writing() as connection:
                     connection.execute(insert(strategies).values(row))
+                    write_change(connection, KIND, f"{name}@{row['version']}", "created")
                     put(connection, _changed(name, row["version"], "saved"))
             except IntegrityError:
                 continue
@@ -103,6 +108,8 @@ class Strategies:
             row = connection.execute(query.order_by(*order).limit(1)).one_or_none()
             if row is not None:
                 return row
+            if version is not None:
+                refuse_deleted(connection, KIND, f"{name}@{version}")
             pairs = connection.execute(select(strategies.c.name, strategies.c.version)).all()
         then = "See `tapebook strategy versions`."
         if version is not None and any(pair.name == name for pair in pairs):
@@ -129,12 +136,17 @@ class Strategies:
         UnknownName
             If there is none.
         """
-        query = update(strategies).where(strategies.c.name == name).values(values)
+        here, what = strategies.c.name == name, _how(values)
         if version is not None:
-            query = query.where(strategies.c.version == version)
+            here &= strategies.c.version == version
         with self._rows.writing() as connection:
-            if connection.execute(query).rowcount:
-                put(connection, _changed(name, version, _how(values)))
+            query = update(strategies).where(here).values(values).returning(strategies.c.version)
+            found = sorted(connection.scalars(query))
+            for number in found:
+                said = "changed" if what == "saved" else what
+                write_change(connection, KIND, f"{name}@{number}", said, after=values)
+            if found:
+                put(connection, _changed(name, version, what))
                 return
         self.get(name, version)
 
@@ -143,35 +155,54 @@ class Strategies:
         self.change(name, version, archived=True)
 
     def restore(self, name: str, version: int | None = None) -> None:
-        """Bring one or every version of `name` back from the archive."""
+        """Bring one or every version of `name` back from the archive and from the trash."""
+        query = select(trash.c.name).where(trash.c.kind == KIND, trash.c.going.is_(False))
+        with self._rows.reading() as connection:
+            deleted = set(connection.scalars(query))
+        for own in sorted(deleted):
+            base, _, number = own.rpartition("@")
+            if base == name and version in (None, int(number)):
+                Trash(self._rows).restore(KIND, own)
         self.change(name, version, archived=False)
 
-    def delete(self, name: str, version: int) -> tuple[str, ...]:
-        """Destroy a version; archive it instead while a result, a run or a ledger names it.
+    def delete(self, name: str, version: int, *, seen: int | None = None) -> tuple[str, ...]:
+        """Move a version to the trash; archive it instead while a result, a run or a ledger names it.
 
         Returns
         -------
         tuple of str
-            What names it, such as "run r-1"; nothing when it was destroyed.
+            What names it, such as "run r-1"; nothing when it went to the trash.
+
+        Raises
+        ------
+        Changed
+            If it is at another revision than `seen` by now.
         """
-        row = self.get(name, version)
+        row, own = self.get(name, version), f"{name}@{version}"
         here = (strategies.c.name == name) & (strategies.c.version == version)
         with self._rows.writing() as connection:
             # archived first: a row that is being changed cannot be changed by another at the same time
             connection.execute(update(strategies).where(here).values(archived=True))
             named = _named_by(connection, row)
-            if not named:
-                connection.execute(delete(strategies).where(here))
-            put(connection, _changed(name, version, "archived" if named else "deleted"))
+            if named:
+                write_change(connection, KIND, own, "archived", after={"named_by": list(named)}, seen=seen)
+                put(connection, _changed(name, version, "archived"))
+            else:
+                connection.execute(update(strategies).where(here).values(archived=row.archived))
+                discard(connection, KIND, own, seen=seen)
         return named
 
     def _promised(self, name: str) -> int:
-        """The highest number of `name` that another version calls its parent, though it may be destroyed."""
+        """The highest number of `name` that was ever given or is called a parent, though it may be gone."""
         parents = select(strategies.c.parent).where(
             strategies.c.parent.startswith(f"{name}@", autoescape=True)
         )
+        given = select(changes.c.name).where(
+            changes.c.kind == KIND, changes.c.name.startswith(f"{name}@", autoescape=True)
+        )
         with self._rows.reading() as connection:
-            return max((int(str(p).rpartition("@")[2]) for p in connection.scalars(parents)), default=0)
+            known = [*connection.scalars(parents), *connection.scalars(given)]
+        return max((int(str(own).rpartition("@")[2]) for own in known), default=0)
 
     def _versions(self, name: str) -> Sequence[Row[Any]]:
         query = select(strategies).where(strategies.c.name == name)
@@ -226,9 +257,21 @@ def _named_by(connection: Connection, row: Row[Any]) -> tuple[str, ...]:
             id for id, said in content
             if said.get("version") == own or said.get("code_hash") == row.code_hash
         ],
+        **_deleted(connection, row, own),
         "trial of": list(connection.scalars(select(trials.c.created).where(trials.c.strategy == own))),
     }  # fmt: skip
     return tuple(said for kind, ids in named.items() for said in _told(kind, ids))
+
+
+def _deleted(connection: Connection, row: Row[Any], own: str) -> dict[str, list[str]]:
+    """What lies in the trash and would name the version again."""
+    query = select(trash.c.kind, trash.c.name, trash.c.content).where(trash.c.kind.in_(("result", "run")))
+    named: dict[str, list[str]] = {"deleted result": [], "deleted run": []}
+    for kind, name, content in connection.execute(query.order_by(trash.c.seq.desc())):
+        said = content["row"]
+        if said.get("strategy") in (own, row.name) if kind == "run" else said["code_hash"] == row.code_hash:
+            named[f"deleted {kind}"].append(name)
+    return named
 
 
 def _told(kind: str, ids: list[str]) -> list[str]:

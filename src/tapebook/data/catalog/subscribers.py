@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, delete, func, insert, or_, select, update
 
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.lease import clock
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import dead_letters, event_cursors, events, subscribers
+from tapebook.data.catalog.trash import discard, refuse_deleted
 from tapebook.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
@@ -83,19 +85,26 @@ class Subscribers:
                 connection.execute(insert(event_cursors).values(_cursor(name, topic, after)))
             dropped = (event_cursors.c.subscriber == name) & event_cursors.c.topic.not_in(wanted)
             connection.execute(delete(event_cursors).where(dropped))
+            if not passing and (fresh or not known):
+                what = "changed" if known else "created"
+                write_change(connection, "subscription", name, what, after={"kind": kind, "topics": wanted})
 
     def remove(self, name: str) -> None:
-        """Remove a subscriber with its cursors and dead letters; UnknownName if there is none."""
+        """Move a subscriber with its cursors and dead letters to the trash; a passing one is forgotten.
+
+        UnknownName if there is none.
+        """
         with self._rows.writing() as connection:
-            if connection.execute(delete(subscribers).where(subscribers.c.name == name)).rowcount:
-                return
-        self.get(name)
+            here = (subscribers.c.name == name) & subscribers.c.passing.is_(True)
+            if not connection.execute(delete(subscribers).where(here)).rowcount:
+                discard(connection, "subscription", name)
 
     def get(self, name: str) -> Row[Any]:
         """Return one row; UnknownName says the nearest name."""
         with self._rows.reading() as connection:
             row = connection.execute(select(subscribers).where(subscribers.c.name == name)).one_or_none()
             if row is None:
+                refuse_deleted(connection, "subscription", name)
                 known = connection.scalars(select(subscribers.c.name))
                 raise UnknownName("subscriber", name, known, "See `tapebook events subscribers`.")
             return row

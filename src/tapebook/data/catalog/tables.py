@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -103,6 +103,7 @@ runs = Table(
     Column("metrics", Json, nullable=False),
     Column("error", Text),
     Column("cancel", Float),
+    Column("note", Text),
 )
 
 run_symbols = Table(
@@ -214,6 +215,7 @@ scans = Table(
     Column("summary", Text, nullable=False),
     Column("created", String(40), nullable=False),
     Column("run_id", String(200)),
+    Column("note", Text),
 )
 
 publications = Table(
@@ -284,6 +286,7 @@ secrets = Table(
     Column("created", String(40), nullable=False),
     Column("updated", String(40), nullable=False),
     Column("who", String(255), nullable=False),
+    Column("note", Text),
 )
 
 events = Table(
@@ -316,6 +319,7 @@ subscribers = Table(
     Column("passing", Boolean, nullable=False),
     Column("created", String(40), nullable=False),
     Column("seen", Float, nullable=False),
+    Column("note", Text),
 )
 
 event_cursors = Table(
@@ -360,6 +364,7 @@ schedules = Table(
     Column("state", String(16), nullable=False),
     Column("anchor", String(40), nullable=False),
     Column("created", String(40), nullable=False),
+    Column("note", Text),
 )
 
 occasions = Table(
@@ -409,6 +414,7 @@ document_targets = Table(
     Column("kind", String(80), nullable=False),
     Column("options", Json, nullable=False),
     Column("created", String(40), nullable=False),
+    Column("note", Text),
 )
 
 documents = Table(

@@ -7,10 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from tapebook.data.catalog.rows import Rows, delete_one, one, plain
+from tapebook.data.catalog.changes import latest, spoken, write_change
+from tapebook.data.catalog.rows import Rows, one, plain
 from tapebook.data.catalog.tables import memberships, universes
+from tapebook.data.catalog.trash import discard
 from tapebook.data.universe import Universe
-from tapebook.errors import BadInput
+from tapebook.errors import Changed
+
+_MEMBER = (memberships.c.symbol, memberships.c.since, memberships.c.until)
 
 
 class Universes:
@@ -49,7 +53,7 @@ class Universes:
 
         Raises
         ------
-        BadInput
+        Changed
             If somebody has saved it since `universe.version`: nothing is overwritten unseen.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -59,7 +63,8 @@ class Universes:
             if not connection.execute(update(universes).where(here).values(told)).rowcount:
                 self._new(connection, universe, told | {"id": universe.name, "created": now})
             key = connection.scalar(select(universes.c.seq).where(universes.c.id == universe.name))
-            connection.execute(delete(memberships).where(memberships.c.universe == key))
+            gone = delete(memberships).where(memberships.c.universe == key)
+            before = [list(row) for row in connection.execute(gone.returning(*_MEMBER))]
             rows = [
                 {
                     "universe": key,
@@ -70,17 +75,33 @@ class Universes:
                 for m in universe.members
             ]
             connection.execute(insert(memberships), rows)
+            after = [[row["symbol"], row["since"], row["until"]] for row in rows]
+            changed = {
+                "before": _beside(before, after) if universe.version else None,
+                "after": _beside(after, before),
+            }
+            what = "changed" if universe.version else "created"
+            write_change(connection, "universe", universe.name, what, **changed)
         return universe.version + 1
 
     def delete(self, name: str) -> None:
-        """Delete one; UnknownName if there is none."""
-        delete_one(self._rows, universes, "universe", name)
+        """Move one to the trash; UnknownName if there is none, BadInput if a screen or a schedule uses it."""
+        with self._rows.writing() as connection:
+            discard(connection, "universe", name)
 
     def _new(self, connection: Connection, universe: Universe, row: dict[str, Any]) -> None:
         there = connection.scalar(select(universes.c.version).where(universes.c.id == universe.name))
         if there is not None or universe.version:
-            raise BadInput(
-                f"the universe {universe.name} was saved as version {there or 'none'} by now, and this is "
-                f"made of version {universe.version}: read it again, change that, and save"
+            last = latest(connection, "universe", universe.name)
+            by = "" if last is None else f" (by {last.who} on {spoken(last.at)})"
+            raise Changed(
+                f"the universe {universe.name} was saved as version {there or 'none'} by now{by}, and this "
+                f"is made of version {universe.version}: read it again, change that, and save"
             )
         connection.execute(insert(universes).values(row))
+
+
+def _beside(these: list[list[str]], others: list[list[str]]) -> dict[str, Any]:
+    """Memberships that are among these alone: what a change took away, or brought."""
+    known = {tuple(member) for member in others}
+    return {"members": sorted(member for member in these if tuple(member) not in known)}

@@ -1,0 +1,153 @@
+"""The kinds of item that a desk keeps: where the rows of each lie, and what all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Connection, String, Table, cast, select, update
+
+from tapebook.data.catalog import tables as t
+from tapebook.errors import UnknownName
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows of another table that belong to an item.
+
+    `column` holds the item's name behind `prefix`; without a prefix it holds the number of the item's row.
+    """
+
+    table: Table
+    column: str
+    prefix: str | None = ""
+
+    def owner(self, name: str, seq: int) -> str | int:
+        """Return what the column holds for an item."""
+        return seq if self.prefix is None else f"{self.prefix}{name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """One kind: `key` is an item's name, `mark` its text that can change, `about` what else to find it by.
+
+    `command` is the group of commands that has it. What is not `soft` cannot come back from a deletion.
+    """
+
+    name: str
+    command: str
+    table: Table
+    key: ColumnElement[Any]
+    at: Column[Any]
+    mark: tuple[Column[Any], ...]
+    about: tuple[Column[Any], ...] = ()
+    parts: tuple[Part, ...] = ()
+    only: ColumnElement[bool] | None = None
+    soft: bool = True
+
+    @property
+    def note(self) -> Column[Any]:
+        """The column of its note."""
+        return self.mark[0]
+
+    def row(self, connection: Connection, name: str, *, hold: bool = False) -> Mapping[str, Any]:
+        """Return an item's row, held until the transaction ends if `hold`.
+
+        Raises
+        ------
+        UnknownName
+            With the nearest name; a `Deleted` if it is in the trash.
+        """
+        here = self.key == name
+        query = select(self.table).where(here)
+        if hold and connection.dialect.name == "sqlite":  # takes its one writer's lock before it reads
+            connection.execute(update(self.table).where(here).values({self.note.name: self.note}))
+        elif hold:
+            query = query.with_for_update()
+        found = connection.execute(query).mappings().one_or_none()
+        if found is None:
+            from tapebook.data.catalog.trash import refuse_deleted
+
+            refuse_deleted(connection, self.name, name)
+            known = connection.scalars(select(self.key).order_by(self.table.c.seq.desc()).limit(1000))
+            raise UnknownName(self.name, name, known, f"See `tapebook {self.listed}`.")
+        return found
+
+    @property
+    def listed(self) -> str:
+        """The command that lists them."""
+        own = {"strategy": "versions", "document": "targets", "events": "subscribers"}
+        return f"{self.command} {own.get(self.command, 'list')}"
+
+
+def _named(table: Table) -> ColumnElement[Any]:
+    return table.c.name + "@" + cast(table.c.version, String)
+
+
+_SCHEDULE = "schedule:"
+_ALL = (
+    Kind(
+        "strategy", "strategy", t.strategies, _named(t.strategies), t.strategies.c.created,
+        (t.strategies.c.notes,), (t.strategies.c.family,),
+    ),
+    Kind(
+        "result", "results", t.results, t.results.c.id, t.results.c.created,
+        (t.results.c.note,), (t.results.c.strategy, t.results.c.symbols),
+        (Part(t.result_symbols, "seq", None),),
+    ),
+    Kind(
+        "scan", "scans", t.scans, t.scans.c.id, t.scans.c.created,
+        (t.scans.c.note,), (t.scans.c.kind, t.scans.c.symbols, t.scans.c.summary),
+    ),
+    Kind(
+        "run", "runs", t.runs, t.runs.c.id, t.runs.c.started,
+        (t.runs.c.note, t.runs.c.title), (t.runs.c.template, t.runs.c.strategy, t.runs.c.symbols),
+        (Part(t.run_symbols, "seq", None),),
+    ),
+    Kind(
+        "screen", "screen", t.screens, t.screens.c.name, t.screens.c.created,
+        (t.screens.c.note, t.screens.c.expression), (),
+        (Part(t.screen_runs, "screen"),),
+    ),
+    Kind(
+        "universe", "universe", t.universes, t.universes.c.id, t.universes.c.created,
+        (t.universes.c.note,), (),
+        (Part(t.memberships, "universe", None),),
+    ),
+    Kind(
+        "document", "document", t.document_targets, t.document_targets.c.name, t.document_targets.c.created,
+        (t.document_targets.c.note,), (t.document_targets.c.kind,),
+        (Part(t.documents, "target"),),
+    ),
+    Kind(
+        "schedule", "schedule", t.schedules, t.schedules.c.name, t.schedules.c.created,
+        (t.schedules.c.note,), (t.schedules.c.template,),
+        (
+            Part(t.occasions, "schedule"),
+            Part(t.subscribers, "name", _SCHEDULE),
+            Part(t.event_cursors, "subscriber", _SCHEDULE),
+        ),
+    ),
+    Kind(
+        "secret", "secrets", t.secrets, t.secrets.c.id, t.secrets.c.created,
+        (t.secrets.c.note,),
+        soft=False,  # a credential that is forgotten must not lie in a trash
+    ),
+    Kind(
+        "subscription", "events", t.subscribers, t.subscribers.c.name, t.subscribers.c.created,
+        (t.subscribers.c.note,), (t.subscribers.c.kind,),
+        (Part(t.event_cursors, "subscriber"), Part(t.dead_letters, "subscriber")),
+        only=t.subscribers.c.passing.is_(False) & (t.subscribers.c.kind != "schedule"),
+    ),
+)  # fmt: skip
+KINDS = {kind.name: kind for kind in _ALL}
+
+
+@cache
+def kind_of(name: str) -> Kind:
+    """Return a kind; UnknownName with the nearest."""
+    if name not in KINDS:
+        raise UnknownName("kind of item", name, KINDS)
+    return KINDS[name]
