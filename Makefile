@@ -37,7 +37,7 @@ demo: .venv/core  ## load real data, backtest, write two reports, say where they
 	@$(RUN) demo
 
 test: .venv/all lint  ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not slow' || $(AGAIN) -m 'not slow'
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' || $(AGAIN) -m 'not slow'
 	@$(BIN)/python -m pytest -m slow -q || $(AGAIN) -m slow
 
 lab: .venv/core  ## JupyterLab on notebooks/

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -15,6 +16,16 @@ from hypothesis import settings
 settings.register_profile("tapebook", deadline=None)  # how long a case takes is for benchmarks to say
 settings.load_profile("tapebook")
 NOTHING_SKIPPED = "TAPEBOOK_NOTHING_SKIPPED"
+
+# A shell without job control starts what it puts in the background deaf to Ctrl-C, and all its children too:
+# tests that interrupt something would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Lakes and catalogues wait for the disk at each commit, and no file of a test must survive a power cut.
+MEMORY, ROOM = Path("/dev/shm"), 3 * 2**30
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 def skip_or_fail(what):
@@ -108,7 +119,7 @@ def postgres_server():
     options = f"-p {port} -k {folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"
     call("pg_ctl", "-D", str(folder / "db"), "-w", "-l", str(folder / "log"), "-o", options, "start")
     yield "127.0.0.1", port, "tapebook"
-    call("pg_ctl", "-D", str(folder / "db"), "-m", "immediate", "stop")
+    call("pg_ctl", "-D", str(folder / "db"), "-m", "fast", "stop")
     shutil.rmtree(folder)
 
 

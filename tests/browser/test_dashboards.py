@@ -11,7 +11,6 @@ from tapebook.dashboards import serve
 from tapebook.runs.page import write_page
 from tapebook.runs.publish import publish
 
-pytestmark = pytest.mark.xdist_group("browser")
 LINE = ".scatterlayer .trace path.js-line"
 PATIENCE = 60_000  # milliseconds
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}

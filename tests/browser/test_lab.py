@@ -16,7 +16,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOKEN = "for-this-test"
 LINE = ".scatterlayer .trace path.js-line"
-pytestmark = pytest.mark.xdist_group("lab")
 
 
 def notebook(*sources):

@@ -20,7 +20,6 @@ from tapebook.data.catalog import Catalog
 from tapebook.runs.page import write_page
 from tapebook.runs.publish import publish
 
-pytestmark = pytest.mark.xdist_group("browser")
 V1 = "v1.kernel.websocket.jupyter.org"
 HIDDEN = (
     "/run/hidden", "/run/hidden/report.html", "/run/hidden/report.pdf", "/run/hidden/tables/trades.csv",

@@ -16,7 +16,6 @@ from tapebook.config import Config
 from tapebook.dashboards import serve
 from tapebook.errors import TapebookError
 
-pytestmark = pytest.mark.xdist_group("browser")
 COMMAND = [sys.executable, "-m", "tapebook", "dashboards", "--port", "0", "--no-browser", "--all"]
 
 
