@@ -135,3 +135,36 @@ def postgres_url(postgres_server):
     with psycopg.connect(f"postgresql://{user}@{host}:{port}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return f"postgresql://{user}@{host}:{port}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Address of an S3 server of this session's own (moto's)."""
+    import logging
+
+    moto = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_server, monkeypatch):
+    """URL of a fresh, empty bucket; the AWS_* variables lead to it."""
+    from urllib.request import Request, urlopen
+    from uuid import uuid4
+
+    said = {
+        "AWS_ACCESS_KEY_ID": "key-of-the-tests",
+        "AWS_SECRET_ACCESS_KEY": "planted-s3-secret-of-the-tests",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": s3_server,
+    }
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    name = f"bucket-{uuid4().hex[:12]}"
+    urlopen(Request(f"{s3_server}/{name}", method="PUT")).close()
+    return f"s3://{name}"

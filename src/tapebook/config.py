@@ -18,8 +18,10 @@ class Config:
     """One desk's settings. Every path is absolute.
 
     `database` is the catalogue's SQLAlchemy URL (SQLite file or PostgreSQL). The lake's own
-    catalogue follows it: a SQLite file beside it, or the same PostgreSQL database. `snapshot` pins
+    catalogue follows it: a SQLite file beside it, or the same PostgreSQL database. `lake` is where its
+    files lie: a folder, or `s3://bucket/prefix`, entered with the AWS_* variables. `snapshot` pins
     the data, `trials` the ledger of trials (the number of its last batch): a run is pinned to both.
+    What was deleted is destroyed after `trash_days`.
     """
 
     home: Path
@@ -30,6 +32,7 @@ class Config:
     notebooks: Path
     snapshot: int | None = None
     trials: int | None = None
+    trash_days: float = 30.0
 
     @classmethod
     def load(cls, home: str | Path | None = None) -> Config:
@@ -52,12 +55,13 @@ class Config:
         return cls(
             home=root,
             database=_database(said.get("database", "sqlite:///data/desk.sqlite"), root),
-            lake=lake if "://" in lake else str(_under(root, lake)),
+            lake=_lake(lake, root),
             reports=_under(root, said.get("reports", "reports")),
             results=_under(root, said.get("results", "data/results")),
             notebooks=_under(root, said["notebooks"]) if "notebooks" in said else _notebooks(root),
             snapshot=int(said["snapshot"]) if "snapshot" in said else None,
             trials=int(said["trials"]) if "trials" in said else None,
+            trash_days=_days(said.get("trash_days", "30")),
         )
 
     @property
@@ -95,6 +99,16 @@ def _read(file: Path) -> dict[str, str]:
     return {name: str(value) for name, value in said.items()}
 
 
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1.0
+    if not 0 <= days <= 36_500:  # a century, NaN is neither
+        raise ConfigError(f"trash_days is {text!r}: expected days, such as 30; 0 keeps nothing")
+    return days
+
+
 def _under(root: Path, path: str) -> Path:
     return (root / Path(path).expanduser()).resolve()
 
@@ -106,6 +120,15 @@ def _database(url: str, root: Path) -> str:
     if scheme in ("postgresql", "postgres", "postgresql+psycopg"):
         return f"postgresql+psycopg://{rest}"
     raise ConfigError(f"database is {url!r}: expected sqlite:///path or postgresql://user@host/name")
+
+
+def _lake(where: str, root: Path) -> str:
+    scheme, parted, rest = where.partition("://")
+    if not parted:
+        return str(_under(root, where))
+    if scheme != "s3" or not rest.strip("/"):
+        raise ConfigError(f"lake is {where!r}: expected a folder, or s3://bucket/prefix")
+    return where.rstrip("/")
 
 
 def _notebooks(root: Path) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from pyarrow.fs import FileSelector, copy_files
 
+from tapebook.data import s3
 from tapebook.data.lake import Lake
 from tapebook.errors import BadInput, BadParameter, NoData, TapebookError, UnknownName
 
@@ -38,6 +38,13 @@ def finding(symbol="A", severity="warning", freq="1d", check="gap"):
 def instrument(symbol="A", calendar="XNYS"):
     rest = {"currency": "USD", "name": "Company", "source": "test", "asset": "stock"}
     return pd.DataFrame([{"symbol": symbol, "calendar": calendar, **rest}])
+
+
+def stored(config):
+    """Every file below the lake's root, folder or bucket."""
+    filesystem, path = s3.files(config.lake)
+    found = filesystem.get_file_info(FileSelector(path, allow_not_found=True, recursive=True))
+    return [file for file in found if file.is_file]
 
 
 BAD_FRAMES = [
@@ -122,7 +129,7 @@ class LakeContract:
         assert lake.read().num_rows == 0
         assert lake.last(["A"], "1d") == {}
         assert str(lake.compact()).startswith("0 files")
-        assert not Path(config.lake).exists()
+        assert stored(config) == []
 
     def test_empty_lake_frames_have_the_columns_and_types_of_full_ones(self, lake):
         frames = [lambda: lake.listing(), lambda: lake.snapshots(), lambda: lake.quality()]
@@ -357,18 +364,20 @@ class LakeContract:
         lake.compact()
         assert len(lake.snapshots()) == 1
         assert lake.bars().fingerprint() == states[1]
-        files = list(Path(config.lake).rglob("*.parquet"))
+        files = stored(config)
         again = lake.compact()
         assert again.files_after == len(files)
-        assert again.bytes_after == sum(file.stat().st_size for file in files)
+        assert again.bytes_after == sum(file.size for file in files)
         assert str(again).startswith(f"{len(files)} files, now {len(files)}; ")
 
     def test_compact_leaves_other_files_alone(self, lake, config):
         lake.write(rows())
-        other = Path(config.lake) / "main" / "bars" / "mine.parquet"
-        other.write_bytes(b"mine")
+        filesystem, path = s3.files(config.lake)
+        with filesystem.open_output_stream(f"{path}/main/bars/mine.parquet") as other:
+            other.write(b"mine")
         lake.compact()
-        assert other.read_bytes() == b"mine"
+        with filesystem.open_input_stream(f"{path}/main/bars/mine.parquet") as other:
+            assert other.read() == b"mine"
 
     def test_two_lakes_on_one_place_see_each_other(self, lake, config):
         with Lake.open(config) as other:
@@ -378,14 +387,16 @@ class LakeContract:
             other.write(rows("B"))
         assert lake.listing().symbol.tolist() == ["A", "B"]
 
-    def test_a_moved_folder_still_opens(self, lake, config, tmp_path):
+    def test_a_moved_folder_still_opens(self, lake, config):
         lake.write(rows(), actions=action(split=2))
         state = lake.bars("A").fingerprint()
         lake.close()
-        moved = tmp_path / "elsewhere" / "lake"
-        moved.parent.mkdir()
-        shutil.move(config.lake, moved)
-        with Lake.open(replace(config, lake=str(moved))) as again:
+        moved = config.lake + "-elsewhere"
+        (filesystem, here), (_, there) = s3.files(config.lake), s3.files(moved)
+        filesystem.create_dir(there)
+        copy_files(here, there, filesystem, filesystem)
+        filesystem.delete_dir(here)
+        with Lake.open(replace(config, lake=moved)) as again:
             assert again.bars("A").fingerprint() == state
             again.write(rows("B"))
             assert again.bars().symbols == ("A", "B")

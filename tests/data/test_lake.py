@@ -1,4 +1,4 @@
-"""The lake's contract on a SQLite and on a PostgreSQL catalogue."""
+"""The lake's contract on a SQLite and on a PostgreSQL catalogue, in a folder and on S3."""
 
 import os
 import subprocess
@@ -25,6 +25,13 @@ class TestPostgresLake(LakeContract):
     @pytest.fixture
     def config(self, tmp_path, postgres_url):
         return replace(Config.load(tmp_path / "desk"), database=postgres_url)
+
+
+@pytest.mark.slow  # as long as the two above together; test_s3.py has what S3 adds
+class TestS3Lake(LakeContract):
+    @pytest.fixture
+    def config(self, tmp_path, postgres_url, s3_bucket):
+        return replace(Config.load(tmp_path / "desk"), database=postgres_url, lake=f"{s3_bucket}/team/lake")
 
 
 def test_a_catalogue_that_is_none_says_so(tmp_path):

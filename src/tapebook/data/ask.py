@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data import s3
 from tapebook.data.panels import split_factors
 from tapebook.data.read import View, in_utc, moved, seeing
 from tapebook.data.snapshots import AsOf
@@ -68,8 +69,8 @@ def _run(cursor: DuckDBPyConnection, query: str, parameters: Any) -> pa.Table:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return _plain(in_utc(cursor.execute(query, parameters or None).to_arrow_table()))
     except duckdb.Error as error:
-        if moved(error):
-            raise  # and asked again
+        if moved(error) or s3.faulty(error):
+            raise  # and asked again, or told in words
         raise BadInput(f"the query does not work: {error}") from error
 
 

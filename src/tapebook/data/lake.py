@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from tapebook.data import read, snapshots
+from tapebook.data import read, s3, snapshots
 from tapebook.data.compact import Compacted, compact
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
@@ -249,7 +249,7 @@ class Lake:
         from tapebook.data.revised import revised
 
         try:
-            with closing(self._store.reading()) as cursor:
+            with s3.told(self._store.files), closing(self._store.reading()) as cursor:
                 return revised(cursor, after, limit)
         except NoData:
             return after, []

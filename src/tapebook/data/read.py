@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tapebook.data import s3
 from tapebook.data.snapshots import AsOf, resolve
 from tapebook.data.store import NAME, Store, among, newest
 from tapebook.data.when import When, first_moment, last_moment
@@ -76,6 +77,8 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
             if _undisturbed(store, view.snapshot, begun):
                 return answer
         except duckdb.Error as error:
+            if (words := s3.explained(error, store.files)) is not None:
+                raise words from None
             if not moved(error):
                 raise
     raise TapebookError(

@@ -1,4 +1,4 @@
-"""The connection to DuckLake: Parquet files, and a catalogue in SQLite or PostgreSQL.
+"""The connection to DuckLake: Parquet files in a folder or on S3, and a catalogue in SQLite or PostgreSQL.
 
 One `Store` may be shared by threads: each call gets a cursor of its own. A forked child opens its
 own connection. Writers queue on one lock, so that an upsert sees all that came before it.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapebook.data import s3
 from tapebook.data.store_lock import file_lock, postgres_create, postgres_has, postgres_lock, sqlite_has
 from tapebook.errors import ConfigError, NoData, TapebookError
 
@@ -95,7 +96,7 @@ class Store:
     def alone(self) -> Iterator[DuckDBPyConnection]:
         """Hold the writers' lock and a cursor without a transaction, for what tidies up the files."""
         self._may_write()
-        with closing(self._cursor(create=True)) as cursor, self.lock():
+        with s3.told(self.files), closing(self._cursor(create=True)) as cursor, self.lock():
             yield cursor
 
     def _may_write(self) -> None:
@@ -109,7 +110,7 @@ class Store:
         `note` is stored with the snapshot. An error undoes everything and is raised on.
         """
         self._may_write()
-        with closing(self._cursor(create=True)) as cursor, self.lock():
+        with s3.told(self.files), closing(self._cursor(create=True)) as cursor, self.lock():
             cursor.execute("BEGIN")
             try:
                 transaction = Transaction(cursor)
@@ -153,7 +154,9 @@ class Store:
         there = self.exists()
         if not create and not there:
             raise NoData(EMPTY)
-        connection = connect(self.config.embedded)
+        connection = connect(self.config.embedded, remote=s3.is_s3(self.files))
+        if s3.is_s3(self.files):
+            s3.open_door(connection, self.files)
         if there:
             self._attach(connection, create=False)
             if set(TABLES) <= self._stored(connection):
@@ -163,7 +166,7 @@ class Store:
             raise NoData(EMPTY)
         with self.lock():
             if not _attached(connection):
-                self._prepare()
+                self._prepare(connection)
                 self._attach(connection, create=True)
             _create_tables(connection)
         return connection
@@ -179,8 +182,11 @@ class Store:
             return sqlite_has(self.catalogue, "ducklake_snapshot")
         return postgres_has(self.dsn, SCHEMA, "ducklake_snapshot")
 
-    def _prepare(self) -> None:
-        if "://" not in self.files:
+    def _prepare(self, connection: DuckDBPyConnection) -> None:
+        """Make the places of files and catalogue; a bucket that cannot be used is told before."""
+        if s3.is_s3(self.files):
+            s3.check(connection, self.files)
+        else:
             Path(self.files).mkdir(parents=True, exist_ok=True)
         if self.config.embedded:
             self.catalogue.parent.mkdir(parents=True, exist_ok=True)
@@ -217,11 +223,11 @@ def newest(cursor: DuckDBPyConnection) -> int:
     return int(row[0]) if row else -1
 
 
-def connect(embedded: bool) -> DuckDBPyConnection:
-    """Open an in-memory DuckDB that can read and write DuckLake."""
+def connect(embedded: bool, *, remote: bool = False) -> DuckDBPyConnection:
+    """Open an in-memory DuckDB that can read and write DuckLake; `remote` files too."""
     import duckdb
 
-    extensions = ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner")
+    extensions = ("ducklake", "sqlite_scanner" if embedded else "postgres_scanner", *["httpfs"] * remote)
     known = all(name in verified and verified[name] == _stamp(verified[name][0]) for name in extensions)
     connection = duckdb.connect(config={"allow_unsigned_extensions": known})
     connection.execute(_SETTINGS)
