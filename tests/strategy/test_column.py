@@ -9,6 +9,7 @@ from tapebook.strategy.performance.tables import order_frame, trade_frame
 from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
 from tapebook.strategy.simulation import column as c
+from tapebook.strategy.simulation.account_figures import FIGURES
 from tapebook.strategy.simulation.simulate import (
     carried,
     direction,
@@ -40,7 +41,7 @@ def both(bars, rules, said):
         if rules.sizing == "volatility"
         else np.empty(0)
     )
-    out = np.empty(len(c.FIGURES))
+    out = np.empty(len(FIGURES))
     sizing = ["percent", "value", "units", "volatility"].index(rules.sizing)
     flags = flags_of(signals, direction(signals, rules))[0]
     scratch = np.empty(len(bars))
@@ -55,7 +56,7 @@ def both(bars, rules, said):
         scratch,
         out,
     )
-    return np.array([full[name].value for name in c.FIGURES]), out, done
+    return np.array([full[name].value for name in FIGURES]), out, done
 
 
 def check(seeds):

@@ -1,5 +1,7 @@
 """A strategy kept as text decides the same when its file or notebook has changed or is gone."""
 
+import importlib.util
+import json
 import math
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import cases
 from tapebook.errors import BadInput
 from tapebook.strategy import Range, Signals, registry, strategy
 from tapebook.strategy.compiled import ENTER, LEAVE, compiled
-from tapebook.strategy.keep import kept, revive
+from tapebook.strategy.keep import MOVED, kept, revive
 
 
 def market(symbols=1):
@@ -187,3 +189,22 @@ def test_a_text_that_is_none_or_cannot_run_is_refused():
         BadInput, match="cannot be run here: ModuleNotFoundError: No module named 'gone_away'"
     ):
         revive(text + "\nimport gone_away\n")
+
+
+def test_what_was_kept_before_a_module_moved_is_made_again():
+    """Texts of old name the modules of old; a strategy of the library is found at its old address as well."""
+    told = (
+        "from tapebook.strategy import Signals, strategy\n"
+        "import tapebook.strategy.odds as odds\n"
+        "from tapebook.strategy.metrics import total_return as total_return\n"
+        "from tapebook.market.pattern_events import occurrences\n"
+        "from tapebook.market.rule_text import parsed\n\n"
+        "@strategy\ndef old(bars):\n"
+        "    assert odds.wilson and total_return and occurrences and parsed\n"
+        "    up = bars.close > bars.close.shift(1)\n    return Signals(up, ~up)\n"
+    )
+    said = {"name": "old", "function": "old", "family": "own", "hash": "as it was"}
+    back = revive(f"# tapebook strategy: {json.dumps(said)}\n{told}")
+    assert back.source_hash == "as it was"
+    assert decided(back, market()).to_numpy().any()
+    assert all(importlib.util.find_spec(new) for new in MOVED.values())

@@ -14,7 +14,7 @@ from tapebook.strategy.compiled import COVER, ENTER, LEAVE, SHORT, compiled
 from tapebook.strategy.condition import condition
 from tapebook.strategy.memory import Memory, remembered, remembering
 from tapebook.strategy.rules import Rules
-from tapebook.strategy.simulation.column import FIGURES
+from tapebook.strategy.simulation.account_figures import FIGURES
 from tapebook.strategy.spans import read_settings, read_text
 from tapebook.strategy.sweep.sweep import sweep
 

@@ -13,6 +13,28 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
+from tapebook.strategy.simulation.account_figures import (
+    BARS,
+    BEST,
+    ENTERED,
+    ENTRY_FEE,
+    HELD,
+    LOSSES,
+    LOST,
+    MEAN,
+    MONEY,
+    ORDERS,
+    PAID,
+    PEAK,
+    SHARES,
+    SLIPPED,
+    STATE_WIDTH,
+    TRADES,
+    WINS,
+    WON,
+    WORST,
+    figures_to,
+)
 from tapebook.strategy.simulation.kernel import (
     CASH,
     DUST,
@@ -33,38 +55,6 @@ from tapebook.strategy.simulation.kernel import (
     VALUE,
     bare,
 )  # fmt: skip
-
-FIGURES = (
-    "total_return",
-    "annual_return",
-    "annual_volatility",
-    "sharpe",
-    "sortino",
-    "calmar",
-    "max_drawdown",
-    "skew",
-    "kurtosis",
-    "exposure",
-    "orders",
-    "fees_paid",
-    "slippage_paid",
-    "trades",
-    "open_trades",
-    "win_rate",
-    "payoff",
-    "profit_factor",
-    "expectancy",
-    "expectancy_share",
-    "best_trade",
-    "worst_trade",
-    "average_bars",
-)
-"""What `column` answers, in this order; each as `tapebook.strategy.performance.figures` computes it."""
-
-# what is remembered of the account: money, position and its mean price, best price for the trailing stop,
-# entry row and fee; then what becomes figures of trades
-(MONEY, HELD, MEAN, PEAK, ENTERED, ENTRY_FEE, ORDERS, PAID, SLIPPED, TRADES, BARS, SHARES, BEST, WORST, WINS,
- WON, LOSSES, LOST, STATE_WIDTH) = range(19)  # fmt: skip
 
 _f1, _u1 = types.float64[::1], types.uint8[::1]
 _signature = types.void(
@@ -278,54 +268,6 @@ def _valued(close, starts, held, noted, cash, returns):
     return before, deepest, exposed
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
-def _moments(returns):
-    """Mean, the second to fourth central moment, and the mean square of the losses."""
-    T = returns.shape[0]
-    total, below = 0.0, 0.0
-    for t in range(T):
-        total += returns[t]
-        below += min(returns[t], 0.0) ** 2
-    mean = total / T
-    second, third, fourth = 0.0, 0.0, 0.0
-    for t in range(T):
-        d = returns[t] - mean
-        s = d * d
-        second += s
-        third += s * d
-        fourth += s * s
-    return mean, second / T, third / T, fourth / T, below / T
-
-
-@bare
-def figures_to(out, a, returns, cash, equity, deepest, exposed, still_open, year):
-    """Write the figures: of what is remembered in `a`, returns, last equity, drawdown and exposure."""
-    T = returns.shape[0]
-    mean, second, third, fourth, below = _moments(returns)
-    varies = T > 1 and np.sqrt(second) > 1e-14 * max(1.0, np.sqrt(second + mean * mean))
-    spread = np.sqrt(second * T / (T - 1)) if T > 1 else np.nan
-    grown, trades = equity / cash, a[TRADES]
-    annual = grown ** (year / T) - 1.0 if grown >= 0.0 else np.nan
-    out[0], out[1], out[2] = grown - 1.0, annual, spread * np.sqrt(year)
-    out[3] = mean / spread * np.sqrt(year) if varies else np.nan
-    out[4] = mean / np.sqrt(below) * np.sqrt(year) if below > 0.0 else np.nan
-    out[5] = annual / -deepest if deepest < 0.0 else np.nan
-    out[6] = deepest
-    out[7] = third / second**1.5 if varies else np.nan
-    out[8] = fourth / second**2 if varies else np.nan
-    out[9], out[10], out[11], out[12] = exposed / T, a[ORDERS], a[PAID], a[SLIPPED]
-    out[13], out[14] = trades, still_open
-    out[15:23] = np.nan
-    if trades > 0.0:
-        out[15] = a[WINS] / trades
-        if a[WINS] > 0.0 and a[LOSSES] > 0.0:
-            out[16] = (a[WON] / a[WINS]) / (a[LOST] / a[LOSSES])
-        if a[LOST] > 0.0:
-            out[17] = a[WON] / a[LOST]
-        out[18], out[19] = (a[WON] - a[LOST]) / trades, a[SHARES] / trades
-        out[20], out[21], out[22] = a[BEST], a[WORST], a[BARS] / trades
-
-
 @bare
 def _one(
     open_, high, low, close, flags, meaning, volatility, rules, sizing, same_close, year, a, rows, held,
@@ -348,7 +290,7 @@ def _one(
 def column(
     open_, high, low, close, flags, volatility, rules, sizing, same_close, periods_per_year, returns, out
 ):  # fmt: skip
-    """Trade one symbol and write its figures to `out`, shape (len(FIGURES),), its returns to `returns`.
+    """Trade one symbol; write `account_figures.FIGURES` to `out`, in their order, its returns to `returns`.
 
     `open_`, `high`, `low`: raw prices, shape (T,), NaN where the symbol has no bar; `close` is carried
     forward over such rows. `flags`, `volatility`: shape (T,), as in `kernel.account` (`volatility` may

@@ -2,7 +2,7 @@
 # (numba reads the types from the arguments; annotations here would say less than the shapes below)
 """One account of many symbols, from decisions straight to figures: a sweep of portfolios.
 
-The trading is `kernel.account` itself; what it wrote down becomes the figures of `column.FIGURES`
+The trading is `kernel.account` itself; what it wrote down becomes the figures of `account_figures.FIGURES`
 without a table in between.
 """
 
@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit, types
 
-from tapebook.strategy.simulation import column as c
-from tapebook.strategy.simulation.column import figures_to
+from tapebook.strategy.simulation import account_figures as c
+from tapebook.strategy.simulation.account_figures import figures_to
 from tapebook.strategy.simulation.kernel import (
     CASH,
     FEE,

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+    from tapebook.progress import Report
     from tapebook.strategy.sweep.crew import Crew
     from tapebook.strategy.sweep.grid import Grid
     from tapebook.strategy.sweep.plan import Plan
     from tapebook.strategy.sweep.rows import Rows
-    from tapebook.strategy.sweep.sweep import Report
 
 BATCH = 8
 """Combinations that are chosen together: the same on every machine, so that the table is the same."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,27 +16,23 @@ import pandas as pd
 from tapebook.errors import BadParameter, NoData
 from tapebook.strategy.performance.figures import MARK
 from tapebook.strategy.rules import Rules, divided
-from tapebook.strategy.sweep.crew import Crew, received
-from tapebook.strategy.sweep.grid import Part, Settings, Todo, plain
-from tapebook.strategy.sweep.plan import Plan, planned
-from tapebook.strategy.sweep.rows import Rows
+from tapebook.strategy.sweep.crew import Crew
+from tapebook.strategy.sweep.drive import done
+from tapebook.strategy.sweep.grid import Settings, plain
+from tapebook.strategy.sweep.plan import planned
+from tapebook.strategy.sweep.resume import in_grid_order, taken_over
+from tapebook.strategy.sweep.store import joined
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from tapebook.data.panel import Bars
+    from tapebook.progress import Report
     from tapebook.strategy.backtest.backtest import Backtest
     from tapebook.strategy.declare import Strategy
     from tapebook.strategy.luck.trials import Tried
-    from tapebook.strategy.sweep.crew import Answers
     from tapebook.strategy.sweep.estimate import Estimate
     from tapebook.strategy.sweep.sample import Sample
-
-Report = Callable[[int, int, str], None]
-CHUNK = 200
-"""Combinations that are handed out together."""
-PART = 0.5
-"""Seconds that they should take at most: what is under way when a sweep is stopped is lost."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -261,15 +256,13 @@ def sweep(
         strategy, bars, settings, rules=rules, where=where, search=search, trials=trials, metric=metric,
         seed=seed, alone=alone,
     )  # fmt: skip
-    from tapebook.strategy.sweep.store import joined
-
     job, varied = plan.job, tuple(plan.grid.values)
-    before = _taken_over(resume, plan)
-    rows, complete = _done(plan, before, executor, progress or (lambda *_: None))
+    before = taken_over(resume, plan)
+    rows, complete = done(plan, before, executor, progress or (lambda *_: None))
     table = rows.table(bars.symbols if job.alone else None)
     if len(before.table):
         table = joined(before.table, table, varied)
-        table = table if search == "optuna" else _in_grid_order(table, plan)
+        table = table if search == "optuna" else in_grid_order(table, plan)
     return Sweep(
         strategy=strategy, bars=bars, rules=job.rules, fixed=job.fixed, values=plan.grid.values, table=table,
         asked=plan.asked, refused=rows.refused, alone=job.alone, seconds=time.perf_counter() - begun,
@@ -306,106 +299,3 @@ def estimate(
         crew.leave()
     assert found is not None  # a plan tries at least one
     return found
-
-
-# ---- what was done before
-
-
-@dataclass(frozen=True)
-class _Before:
-    """What an earlier sweep did already: rows of its table, and their places in this grid."""
-
-    table: pd.DataFrame
-    places: frozenset[int] = frozenset()
-
-
-def _taken_over(resume: Sweep | str | Path | None, plan: Plan) -> _Before:
-    from tapebook.strategy.sweep.store import described, earlier, expect_alike
-
-    if resume is None:
-        return _Before(pd.DataFrame())
-    before, job = earlier(resume), plan.job
-    now = described(
-        received(job.strategy), job.bars, job.rules, job.fixed, tuple(plan.grid.values), job.alone
-    )
-    expect_alike(before, now)
-    places = _places_of(before.table, plan)
-    asked = places >= 0
-    if plan.search != "optuna":
-        asked &= np.isin(places, np.asarray(plan.places))
-    return _Before(before.table[asked].reset_index(drop=True), frozenset(places[asked].tolist()))
-
-
-def _places_of(table: pd.DataFrame, plan: Plan) -> np.ndarray:
-    """Place of each row in the grid, -1 where it is none that may be tried."""
-    if not len(table):
-        return np.empty(0, dtype=int)
-    found = [plan.grid.place_of(row) for row in table[list(plan.grid.values)].itertuples(index=False)]
-    return np.array([-1 if p is None or not plan.grid.allows(p) else p for p in found])
-
-
-def _in_grid_order(table: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    return table.iloc[np.argsort(_places_of(table, plan), kind="stable")].reset_index(drop=True)
-
-
-def _done(plan: Plan, before: _Before, executor: Executor | None, report: Report) -> tuple[Rows, bool]:
-    """Do what is not done yet; say whether all of it was. Ctrl-C keeps what is done."""
-    from tapebook.strategy.sweep.guided import guided
-    from tapebook.strategy.sweep.work import names
-
-    todo: Any = np.asarray(plan.places if plan.search != "optuna" else [])
-    todo = todo[~np.isin(todo, list(before.places))] if before.places else todo
-    size = len(todo) if plan.search != "optuna" else plan.asked
-    each = len(plan.job.bars.symbols) if plan.job.alone else 1
-    rows, crew = Rows(plan.grid, names(), each, size), Crew(plan.job, executor)
-    try:
-        if plan.search == "optuna":
-            guided(plan, before.table, _places_of(before.table, plan), crew, rows, report)
-        else:
-            _all(plan, todo, crew, rows, report)
-    except KeyboardInterrupt:
-        return rows, False
-    finally:
-        crew.leave()
-    return rows, True
-
-
-def _all(plan: Plan, todo: Any, crew: Crew, rows: Rows, report: Report) -> None:
-    """Trade every combination that is not done yet. What will take long says so first."""
-    from tapebook.strategy.sweep.estimate import LONG, duration, pilot
-
-    first = pilot(plan, todo, crew, thorough=False)
-    known = np.isin(todo, list(first.answers))
-    rows.put(np.flatnonzero(known), todo[known], [first.answers[place] for place in todo[known].tolist()])
-    rest, slots = Todo(plan.grid, todo[~known]), np.flatnonzero(~known)
-    had, seconds = len(plan.places) - len(rest), first.estimate.seconds if first.estimate else 0.0
-    told = f", about {duration(seconds)}" if seconds >= LONG else ""
-    report(had, len(plan.places), f"combinations{told}")
-    done, chunk = 0, _chunk(len(rest), first.each, crew.count)
-    for answers in _in_order(crew, (rest[i : i + chunk] for i in range(0, len(rest), chunk))):
-        now = slice(done, done + len(answers))
-        rows.put(slots[now], rest.places[now], answers)  # type: ignore[arg-type]
-        done += len(answers)
-        report(had + done, len(plan.places), f"combinations{told}")
-
-
-def _chunk(todo: int, each: float, workers: int) -> int:
-    """How many to hand out together: each worker gets several parts, none of which takes long."""
-    even = -(-todo // (4 * workers))
-    return max(1, min(CHUNK, even, int(PART / max(each, 1e-9))))
-
-
-# ---- the work
-
-
-def _in_order(crew: Crew, chunks: Iterable[Part]) -> Iterator[Answers]:
-    """Hand out a few chunks ahead, so that memory stays the same however many there are."""
-    ahead = iter(chunks)
-    running: list[Future[Answers]] = [crew.submit(chunk) for chunk in islice(ahead, 2 * crew.count)]
-    try:
-        while running:
-            yield running.pop(0).result()
-            running += [crew.submit(chunk) for chunk in islice(ahead, 1)]
-    finally:
-        for future in running:
-            future.cancel()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def names() -> tuple[str, ...]:
     """Figures of a combination, in order."""
-    from tapebook.strategy.simulation.column import FIGURES
+    from tapebook.strategy.simulation.account_figures import FIGURES
 
     return FIGURES
 
@@ -135,7 +135,8 @@ def _plain_arrays(said: Any, bars: Bars) -> bool:
 
 def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Signals of symbols that trade alone, as bits (N, T): figures (N, figures) and returns (N, T)."""
-    from tapebook.strategy.simulation.column import FIGURES, columns
+    from tapebook.strategy.simulation.account_figures import FIGURES
+    from tapebook.strategy.simulation.column import columns
 
     risk = np.empty((len(flags), 0))
     if rules.sizing == "volatility":
@@ -150,7 +151,7 @@ def _columns(bars: Bars, flags: np.ndarray, rules: Rules) -> tuple[np.ndarray, n
 
 def _pots(bars: Bars, decision: Any, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Anything else: figures (accounts, figures) and returns (accounts, T) of one pot, or of one a symbol."""
-    from tapebook.strategy.simulation.column import FIGURES
+    from tapebook.strategy.simulation.account_figures import FIGURES
     from tapebook.strategy.simulation.pot import pot
 
     T, N = bars.shape
