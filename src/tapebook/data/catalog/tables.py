@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -508,3 +508,12 @@ revisions = Table(
     Column("largest", Float),
     Column("note", Text, nullable=False),
 )
+
+programs = Table(
+    "programs",
+    metadata,
+    Column("migration", String(32), primary_key=True),
+    Column("version", String(40), nullable=False),
+    Column("at", String(40), nullable=False),
+)
+"""Which tapebook brought the catalogue to which migration."""
