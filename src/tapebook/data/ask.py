@@ -54,7 +54,7 @@ def _answer_empty(query: str, parameters: Any) -> pa.Table:
     import duckdb
 
     with duckdb.connect(config={"enable_external_access": False}) as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false")
+        connection.execute("SET TimeZone = 'UTC'; SET python_enable_replacements = false; BEGIN")
         check(connection, query)
         for name in TABLES:
             connection.execute(f"CREATE TEMP TABLE {name} ({TABLES[name]})")
@@ -66,7 +66,7 @@ def _run(cursor: DuckDBPyConnection, query: str, parameters: Any) -> pa.Table:
     import duckdb
 
     try:
-        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        cursor.execute("COMMIT; BEGIN TRANSACTION READ ONLY")
         return _plain(in_utc(cursor.execute(query, parameters or None).to_arrow_table()))
     except duckdb.Error as error:
         if moved(error) or s3.faulty(error):

@@ -71,6 +71,7 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
     for _ in range(TRIES):
         try:
             with closing(store.reading()) as cursor:
+                cursor.execute("BEGIN")  # in one transaction DuckLake looks its catalogue up once
                 begun = newest(cursor)
                 view = View(cursor, resolve(cursor, asof))
                 answer = question(view)
