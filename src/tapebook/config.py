@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -11,6 +12,11 @@ from pathlib import Path
 from tapebook.errors import ConfigError
 
 FILE = "tapebook.toml"
+_COUNTS = {
+    "snapshot": "as in `tapebook data snapshots`",
+    "trials": "as in a run's manifest",
+    "keep_runs": "of runs, such as 30",
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,9 @@ class Config:
     catalogue follows it: a SQLite file beside it, or the same PostgreSQL database. `lake` is where its
     files lie: a folder, or `s3://bucket/prefix`, entered with the AWS_* variables. `snapshot` pins
     the data, `trials` the ledger of trials (the number of its last batch): a run is pinned to both.
-    What was deleted is destroyed after `trash_days`.
+    What was deleted is destroyed after `trash_days`. Once a day a worker deletes the runs that are neither
+    among the newest `keep_runs` of their template and parameters nor younger than `keep_days`; without
+    both, none. `address` is where the dashboards are for those who read a notice ("https://desk.example").
     """
 
     home: Path
@@ -33,6 +41,9 @@ class Config:
     snapshot: int | None = None
     trials: int | None = None
     trash_days: float = 30.0
+    keep_runs: int | None = None
+    keep_days: float | None = None
+    address: str | None = None
 
     @classmethod
     def load(cls, home: str | Path | None = None) -> Config:
@@ -48,9 +59,9 @@ class Config:
         root = Path(home or os.environ.get("TAPEBOOK_HOME") or _nearest()).expanduser().resolve()
         said = _read(root / FILE)
         said |= {name: value for name in _settable() if (value := os.environ.get(f"TAPEBOOK_{name.upper()}"))}
-        for pin, where in (("snapshot", "tapebook data snapshots"), ("trials", "a run's manifest")):
-            if pin in said and not str(said[pin]).isdigit():
-                raise ConfigError(f"{pin} is {said[pin]!r}: expected a number as in `{where}`")
+        for count, like in _COUNTS.items():
+            if count in said and not str(said[count]).isdecimal():
+                raise ConfigError(f"{count} is {said[count]!r}: expected a number {like}")
         lake = said.get("lake", "data/lake")
         return cls(
             home=root,
@@ -61,7 +72,10 @@ class Config:
             notebooks=_under(root, said["notebooks"]) if "notebooks" in said else _notebooks(root),
             snapshot=int(said["snapshot"]) if "snapshot" in said else None,
             trials=int(said["trials"]) if "trials" in said else None,
-            trash_days=_days(said.get("trash_days", "30")),
+            trash_days=_days("trash_days", said.get("trash_days", "30")),
+            keep_runs=int(said["keep_runs"]) if "keep_runs" in said else None,
+            keep_days=_days("keep_days", said["keep_days"]) if "keep_days" in said else None,
+            address=_address(said["address"]) if "address" in said else None,
         )
 
     @property
@@ -99,14 +113,20 @@ def _read(file: Path) -> dict[str, str]:
     return {name: str(value) for name, value in said.items()}
 
 
-def _days(text: str) -> float:
+def _days(name: str, text: str) -> float:
     try:
         days = float(text)
     except ValueError:
         days = -1.0
     if not 0 <= days <= 36_500:  # a century, NaN is neither
-        raise ConfigError(f"trash_days is {text!r}: expected days, such as 30; 0 keeps nothing")
+        raise ConfigError(f"{name} is {text!r}: expected days, such as 30; 0 keeps nothing")
     return days
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", text):
+        raise ConfigError(f"address is {text!r}: expected one such as https://desk.example")
+    return text.rstrip("/")
 
 
 def _under(root: Path, path: str) -> Path:

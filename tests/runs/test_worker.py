@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -267,6 +268,47 @@ def test_the_latest_run_of_a_schedule_is_published(config, catalog, quick):
     add(config, "bad", "trouble")
     work(config, once=True)
     assert publish.history(catalog, publish.publish(config, "none", schedule="bad")) == []
+
+
+def test_a_notice_leads_to_where_its_reader_finds_the_page(config, catalog, quick):
+    """With the dashboards' address: to the published name, or to the run where it has none."""
+    from tapebook.runs import publish
+
+    config = replace(config, address="https://desk.example/reports")
+    with Web() as web:
+        for name, template in (("nightly", "toy"), ("own", "toy"), ("bad", "trouble")):
+            add(config, name, template, notify=[f"json://127.0.0.1:{web.server_port}/{name}"])
+        publish.publish(config, "walk", schedule="nightly")
+        publish.publish(config, "broken", schedule="bad")
+        assert work(config, once=True) == 3
+        told = {body["title"].split(":")[0]: body["message"].split()[-1] for body in web.bodies()}
+    run = {name: catalog.occasions.list(name)[0]["run_id"] for name in told}
+    assert told == {
+        "nightly": f"https://desk.example/reports/walk/at/{run['nightly']}",
+        "own": f"https://desk.example/reports/run/{run['own']}",
+        "bad": f"https://desk.example/reports/run/{run['bad']}",
+    }
+
+
+def test_a_worker_clears_old_runs_as_the_desk_says(config, catalog, quick, caplog):
+    """Once a day, beginning with its start; a worker of a desk that says nothing clears nothing."""
+    from tapebook.runs import publish, retention
+
+    made = [start_run(config, "toy", {"steps": 3}).id for _ in range(4)]
+    publish.pin(config, made[0])
+    assert retention.apply(config) == []
+    worker = Worker(replace(config, keep_runs=1, keep_days=0.0), 1, QUICK)
+    worker._warm = lambda _: {}
+    beside = threading.Thread(target=worker.work, kwargs={"once": False})
+    with caplog.at_level("INFO", "tapebook.worker"):
+        beside.start()
+        wait_for(lambda: "retention" in caplog.text)
+        worker.stop()
+        beside.join()
+    assert {row["id"] for row in catalog.runs.list()} == {made[0], made[3]}
+    assert "retention: 2 old runs went" in caplog.text
+    assert made[1] in caplog.text
+    assert sorted(path.parent.name for path in config.reports.glob("*/manifest.json")) == sorted(made[::3])
 
 
 def test_the_command_line(config, catalog, quick):

@@ -18,8 +18,6 @@ from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration.vault import PREFIX, Vault, reveal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tapebook.config import Config
     from tapebook.data.catalog import Catalog
 
@@ -80,14 +78,15 @@ def forget_channels(config: Config, catalog: Catalog, row: Mapping[str, Any]) ->
             vault.delete(kept["channel"])
 
 
-def compose(
-    row: Mapping[str, Any], kind: str, title: str, body: str, page: Path | None = None
-) -> list[dict[str, Any]]:
-    """The notices of a schedule, one a channel; none if it wants none of this kind (success or failure)."""
+def compose(row: Mapping[str, Any], kind: str, title: str, body: str, page: str = "") -> list[dict[str, Any]]:
+    """The notices of a schedule, one a channel; none if it wants none of this kind (success or failure).
+
+    `page` is the address of what there is to see, "" if there is nothing.
+    """
     if row["notify_on"] not in ("always", kind):
         return []
-    link = f"\n\n{page.as_uri()}" if page is not None else ""
-    said = {"schedule": row["name"], "kind": kind, "title": title, "body": redact.scrub(body + link)}
+    said = {"schedule": row["name"], "kind": kind, "title": title}
+    said["body"] = redact.scrub(f"{body}\n\n{page}" if page else body)
     return [said | {"channel": kept["channel"]} for kept in row["notify"]]
 
 

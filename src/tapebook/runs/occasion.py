@@ -25,6 +25,7 @@ from tapebook.integration.vault import refuse_values
 from tapebook.runs import notice
 from tapebook.runs.book import settled
 from tapebook.runs.files import read_json
+from tapebook.runs.publish import address
 from tapebook.runs.record import MANIFEST, PAGE
 from tapebook.runs.start import find_template, finish, new_id, run
 
@@ -91,7 +92,7 @@ def start(config: Config, catalog: Catalog, held: Held, environment: Mapping[str
     if held.run_id is not None and not _again(config, catalog, held):
         return None
     if why := _unfit(config, row):
-        _end(catalog, row, held, "failed", why, None, None)
+        _end(catalog, row, held, "failed", why, None, "")
         return None
     run_id = new_id(Path(row["template"]).stem)
     if not catalog.occasions.begin(held, run_id):
@@ -145,13 +146,14 @@ def over(config: Config, catalog: Catalog, held: Held, run_id: str) -> str:
     page = config.reports / run_id / PAGE
     if outcome == "succeeded" and catalog.runs.get(run_id).template_hash != row["template_hash"]:
         why = "the template has changed since it was scheduled"
-    _end(catalog, row, held, outcome, why, run_id, page if page.is_file() else None)
+    link = address(config, catalog, row, run_id, outcome) if page.is_file() else ""
+    _end(catalog, row, held, outcome, why, run_id, link)
     return outcome
 
 
 def given_up(catalog: Catalog, held: Held, why: str) -> None:
     """Write down that a run could not even be made."""
-    _end(catalog, catalog.schedules.get(held.schedule), held, "failed", why, None, None)
+    _end(catalog, catalog.schedules.get(held.schedule), held, "failed", why, None, "")
 
 
 def _end(
@@ -161,7 +163,7 @@ def _end(
     outcome: str,
     why: str,
     run_id: str | None,
-    page: Path | None,
+    page: str,
 ) -> None:
     kind = "success" if outcome == "succeeded" else "failure"
     missed = f" ({held.missed} missed before)" if held.missed else ""

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from tapebook.runs.record import PAGE
+
 from tapebook.errors import BadInput, BadParameter, UnknownName
 
 if TYPE_CHECKING:
@@ -187,6 +189,20 @@ def history(catalog: Catalog, publication: Publication) -> list[str]:
     """Ids of the runs that the name shows (the first) and showed, newest first; a page has none."""
     source = publication.source
     if "run" in source:
+def address(config: Config, catalog: Catalog, schedule: Mapping[str, Any], run: str, outcome: str) -> str:
+    """Where a reader opens a schedule's run: its published name if it has one, else the run's own page.
+
+    Under `config.address`, or as a file of this machine where the desk has none. A run that did not succeed
+    is shown under no name: its own page opens only where all runs are shown.
+    """
+    if config.address is None:
+        return (config.reports / run / PAGE).as_uri()
+    for row in catalog.publications.list() if outcome == "succeeded" else []:
+        if row["source"].get("schedule") == schedule["name"]:
+            return f"{config.address}/{row['name']}/at/{run}"
+    return f"{config.address}/run/{run}"
+
+
         return list(dict.fromkeys(run for _, run, _ in catalog.publications.shown(publication.name)))
     if "template" in source:
         wanted = source.get("parameters", {})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tapebook.config import Config
     from tapebook.data.catalog import Catalog
 
+_LOG = logging.getLogger("tapebook.worker")
 _UNITS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 
 
@@ -73,13 +75,30 @@ def prune(
         for row in found:
             folder = config.reports / row["id"]
             size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink())
+            if not dry_run:
+                with suppress(UnknownName):  # another program clears too, and was faster
+                    catalog.runs.delete(row["id"])
+                if folder.resolve().parent == config.reports.resolve():
+                    shutil.rmtree(folder, ignore_errors=True)
             gone.append(
                 {"run": row["id"], **{k: row[k] for k in ("template", "started", "outcome")}, "bytes": size}
             )
-            if not dry_run:
-                catalog.runs.delete(row["id"])
-                if folder.resolve().parent == config.reports.resolve():
-                    shutil.rmtree(folder, ignore_errors=True)
+    return gone
+
+
+def apply(config: Config) -> list[dict[str, Any]]:
+    """Prune as the settings `keep_runs` and `keep_days` say, and log what went; nothing without them."""
+    if config.keep_runs is None and config.keep_days is None:
+        return []
+    gone = prune(config, keep=config.keep_runs, older_than=config.keep_days)
+    if gone:
+        size = sum(row["bytes"] for row in gone)
+        _LOG.info(
+            "retention: %d old runs went (%.1f MB): %s",
+            len(gone),
+            size / 1e6,
+            ", ".join(row["run"] for row in gone),
+        )
     return gone
 
 

@@ -22,7 +22,7 @@ from tapebook.data.catalog.events import Patience
 from tapebook.data.catalog.lease import holder
 from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration import event_webhooks
-from tapebook.runs import documents, notice
+from tapebook.runs import documents, notice, retention
 from tapebook.runs.book import settled
 from tapebook.runs.occasion import (
     GRACE_SECONDS,
@@ -43,7 +43,7 @@ BUSY_SECONDS, IDLE_SECONDS = 0.2, 1.0
 """How often it is looked whether a run has ended, and whether something is due."""
 TRIES = 3
 """A run whose process dies without a word is made again so often."""
-PRUNE_SECONDS = 3600.0
+PRUNE_SECONDS, RETENTION_SECONDS = 3600.0, 86400.0
 _LOG = logging.getLogger("tapebook.worker")
 
 
@@ -206,11 +206,14 @@ class Worker:
 
     def _post(self) -> None:
         """Deliver events and notices."""
-        pruned = 0.0
+        pruned = kept = float("-inf")
         with closing(self._catalog.events.waiter()) as waiter:
             while not self._stop.is_set():
                 self._guarded(self._deliver, None)
-                if time.monotonic() - pruned > PRUNE_SECONDS or not pruned:
+                if time.monotonic() - kept > RETENTION_SECONDS:
+                    self._guarded(partial(retention.apply, self._config), None)
+                    kept = time.monotonic()
+                if time.monotonic() - pruned > PRUNE_SECONDS:
                     self._guarded(self._catalog.events.prune, None)
                     self._guarded(self._catalog.subscribers.forget_gone, None)
                     pruned = time.monotonic()
