@@ -1,17 +1,19 @@
 """A vendor described in TOML, against one on this machine: paging, zones, changed schemas."""
 
 import json
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from contracts.sources import VendorContract
+from contracts.sources import DAYS, VendorContract
 from integration.vendors import Clock, Vendor, outside
 from tapebook.errors import BadInput, BadParameter
 from tapebook.integration.sources import get
 from tapebook.schema import Frequency
 
-DAYS = [6, 7, 8, 9, 10]
+NEW_YORK = ZoneInfo("America/New_York")
 SPEC = """
 name = "acme"
 url = "URL/v1/bars/{symbol}"
@@ -27,11 +29,14 @@ auth = { header = "X-Key", value = "Key {secret}", secret = "secret:key" }
 
 
 def stamp(day):
-    return int(datetime(2020, 1, day, 5, tzinfo=UTC).timestamp())  # midnight in New York
+    return int(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).timestamp())  # midnight there
 
 
-def row(day):
-    return {"t": stamp(day), "o": day, "h": day + 2, "l": day - 1, "c": {"last": day + 1}, "v": day * 10}
+def row(day, close=None):
+    """A bar of a day, or of the 6th for 6."""
+    day = date(2020, 1, day) if isinstance(day, int) else day
+    c = day.day + 1.0 if close is None else close
+    return {"t": stamp(day), "o": c - 1, "h": c + 1, "l": c - 2, "c": {"last": c}, "v": (c - 1) * 10}
 
 
 def rest(tmp_path, url, more="", spec=SPEC, clock=None):
@@ -41,25 +46,40 @@ def rest(tmp_path, url, more="", spec=SPEC, clock=None):
     return source
 
 
-def asked(query):
-    return [
-        row(d)
-        for d in DAYS
-        if int(query.get("from", 0)) - 90_000 < stamp(d) < int(query.get("to", 9e12)) + 90_000
-    ]
-
-
 class TestRest(VendorContract):
     symbol = "ACME"
+    changed = (
+        {"data": {"candles": []}},
+        {"data": {"bars": "none"}},
+        {"data": {"bars": [{"t": 1, "o": 1}]}},
+        lambda text: text.replace('"data"', '"result"'),
+        lambda text: text.replace('"last"', '"price"'),
+        lambda text: re.sub(r'"t": (\d+)', r'"t": \g<1>000', text),
+        lambda text: re.sub(r'"t": (\d+)', r'"t": "\1 s"', text),
+        lambda text: re.sub(r'"last": ([\d.]+)', r'"last": "USD \1"', text),
+        [],
+    )
 
     def make(self, tmp_path):
         self.clock = Clock()
         return rest(tmp_path, self.vendor.url, clock=self.clock)
 
-    def answer(self, path, query):
+    def say(self, path, query, bars):
         if path != "/v1/bars/ACME":
             return 404, {}, '{"error": "unknown"}'
-        return json.dumps({"data": {"bars": asked(query)}})
+        first, last = int(query.get("from", 0)) - 90_000, int(query.get("to", 9e12)) + 90_000
+        told = [row(d, c) for d, c in bars if c is not None and first < stamp(d) < last]
+        return json.dumps({"data": {"bars": told}})
+
+    def test_a_credential_is_not_sent_to_another_host(self, source):
+        with Vendor(lambda path, query: self.answer(path, query)) as other:
+            elsewhere = other.url.replace("127.0.0.1", "localhost") + "/v1/bars/ACME"
+            self.vendor.faults.append((302, {"location": elsewhere}, ""))
+            with pytest.raises(BadInput, match="a credential goes to no other host"):
+                self.fetch(source)
+            assert other.asked == []
+        self.vendor.faults.append((302, {"location": "/v1/bars/ACME"}, ""))
+        assert len(self.fetch(source).bars) == 5
 
     def test_it_sends_the_credential_and_says_it_nowhere(self, source):
         self.fetch(source)
@@ -70,7 +90,7 @@ class TestRest(VendorContract):
         assert "planted" not in str(caught.value)
 
     def test_midnight_in_new_york_is_that_day(self, source):
-        assert [ts.day for ts in self.fetch(source).bars["ts"]] == DAYS
+        assert [ts.day for ts in self.fetch(source).bars["ts"]] == [6, 7, 8, 9, 10]
 
     def test_hours_stay_moments(self, source):
         found = source.fetch("ACME", freq=Frequency.parse("1h"), start=None, end=None)
@@ -98,7 +118,7 @@ def test_pages_are_put_together(tmp_path, kind):
         found = rest(tmp_path, vendor.url, PAGED[kind]).fetch(
             "ACME", freq=Frequency.parse("1d"), start=None, end=None
         )
-        assert [ts.day for ts in found.bars["ts"]] == DAYS
+        assert [ts.date() for ts in found.bars["ts"]] == DAYS
         assert len(vendor.asked) == 3
         assert all("X-Key" in headers for _, _, headers in vendor.asked)
 
@@ -107,6 +127,7 @@ def test_pages_are_put_together(tmp_path, kind):
     ("body", "told"),
     [
         ({"data": {"candles": []}}, "no 'data.bars'"),
+        ({"data": {"bars": [row(6) | {"t": 1_578_286}]}}, "the stamps are not in 's'"),
         ({"data": {"bars": "none"}}, "expected a list of rows"),
         ({"data": {"bars": [{"t": 1, "o": 1}]}}, "a row has no h, l, c.last, v"),
         ({"data": {"bars": [row(6) | {"t": "yesterday"}]}}, "'yesterday' is no time"),
@@ -148,7 +169,7 @@ def test_columns_in_place_of_rows(tmp_path):
     body = {"data": {"bars": {name: [row(d)[name] for d in DAYS] for name in row(6)}}}
     with Vendor(lambda path, query: json.dumps(body)) as vendor:
         found = rest(tmp_path, vendor.url).fetch("ACME", freq=Frequency.parse("1d"), start=None, end=None)
-    assert [ts.day for ts in found.bars["ts"]] == DAYS
+    assert [ts.date() for ts in found.bars["ts"]] == DAYS
 
 
 @pytest.mark.parametrize(

@@ -74,33 +74,66 @@ BROKEN = (500, {}, "oh no")
 WEB_PAGE = (200, {"content-type": "text/html"}, "<html><body>Please log in</body></html>")
 
 
+HTML_CALLED_JSON = (200, {}, "<html><body>Please log in</body></html>")
+
+
+def _begin(handler, length, status=200):
+    handler.send_response(status)
+    handler.send_header("content-type", handler.server.kind)
+    handler.send_header("content-length", str(length))
+    handler.end_headers()
+
+
+def _body(answer):
+    _, _, body = answer()
+    return body.encode() if isinstance(body, str) else body
+
+
 def truncated(handler, answer):
     """The connection ends in the middle of the body."""
-    _, _, body = answer()
-    body = body.encode() if isinstance(body, str) else body
+    body = _body(answer)
+    _begin(handler, len(body))
+    handler.wfile.write(body[: len(body) // 2])
+    handler.close_connection = True
+
+
+def truncated_unseen(handler, answer):
+    """The same, by a server that does not say how long its answer is: the last number lacks a digit."""
+    body = _body(answer).rstrip()
     handler.send_response(200)
     handler.send_header("content-type", handler.server.kind)
-    handler.send_header("content-length", str(len(body)))
     handler.end_headers()
-    handler.wfile.write(body[: len(body) // 2])
+    handler.wfile.write(body[:-1])
+    handler.close_connection = True
+
+
+def called_text(handler, answer):
+    """What is right, under a wrong content type."""
+    body = _body(answer)
+    handler.say(200, {"content-type": "application/octet-stream"}, body)
+
+
+def _drip(handler, data):
+    for at in range(60):
+        try:
+            handler.wfile.write(data[at : at + 1])
+            handler.wfile.flush()
+        except OSError:
+            break
+        time.sleep(0.02)
     handler.close_connection = True
 
 
 def dripping(handler, answer):
     """A byte every now and then, so that no single wait is long."""
-    _, _, body = answer()
-    handler.send_response(200)
-    handler.send_header("content-type", handler.server.kind)
-    handler.send_header("content-length", str(len(body)))
-    handler.end_headers()
-    for at in range(20):
-        try:
-            handler.wfile.write(body.encode()[at : at + 1])
-            handler.wfile.flush()
-        except OSError:
-            break
-        time.sleep(0.03)
-    handler.close_connection = True
+    body = _body(answer)
+    _begin(handler, len(body) + 1000)
+    _drip(handler, body)
+
+
+def dripping_headers(handler, _answer):
+    """The same before the body begins."""
+    _drip(handler, b"HTTP/1.1 200 OK\r\nx-a: " + b"b" * 1000)
 
 
 class Clock:

@@ -16,15 +16,16 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from itertools import chain, count
 from secrets import token_bytes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tapebook.data.catalog.event_types import TOPICS, check_topic
 from tapebook.data.catalog.events import Patience
-from tapebook.errors import BadInput
+from tapebook.errors import BadInput, UnknownName
 from tapebook.integration.event_delivery import Undelivered, deliver, described, redeliver
 from tapebook.integration.vault import PREFIX, Vault, reveal
 
@@ -76,17 +77,22 @@ def subscribe(
     return name, secret
 
 
-def unsubscribe(config: Config, catalog: Catalog, name: str) -> None:
-    """Remove a subscriber, with a webhook's address and signing secret. UnknownName if there is none."""
+def unsubscribe(catalog: Catalog, name: str) -> None:
+    """Move a subscriber to the trash, which keeps a webhook's address. UnknownName if there is none."""
     row = catalog.subscribers.get(name)
     if row.kind == "schedule":
         own_name = name.partition(":")[2]
         raise BadInput(f"{name} is a schedule: take it away with `tapebook schedule remove {own_name}`")
     catalog.subscribers.remove(name)
-    vault, own = Vault.of(config, catalog), f"{PREFIX}webhook.{name}."
-    for kept in (row.target, row.secret):
+
+
+def forget(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
+    """Take the address and the signing secret of a subscription that is no more out of the vault."""
+    vault, own = Vault.of(config, catalog), f"{PREFIX}webhook.{row['name']}."
+    for kept in (row["target"], row["secret"]):
         if kept and kept.startswith(own):
-            vault.delete(kept)
+            with suppress(BadInput, UnknownName):  # another subscription of this name has it now
+                vault.delete(kept)
 
 
 def _free(config: Config, catalog: Catalog, wanted: str, url: str) -> str:

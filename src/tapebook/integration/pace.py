@@ -53,4 +53,6 @@ class Pace:
         return free if free <= now + FARTHEST else 0.0
 
     def _write(self, free: float) -> None:
-        self.file.write_text(repr(free))
+        part = self.file.with_suffix(".part")  # a process that is killed here leaves the old turn, not none
+        part.write_text(repr(free))
+        part.replace(self.file)

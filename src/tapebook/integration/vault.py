@@ -5,7 +5,6 @@ A changed byte is noticed, and one credential's ciphertext cannot stand in for a
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from tapebook.integration import vault_key
 from tapebook.integration.vault_key import Place
 from tapebook.integration.vault_seal import find, seal, unseal
 from tapebook.integration.vault_secret import PREFIX, Secret, named, usable
+from tapebook.who import who
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -54,7 +54,7 @@ class Vault:
             return seal(self._key(in_use), name, version, value)
 
         with self._place.alone():
-            return self._stored.put(name, sealed, when=_now(), who=_user())
+            return self._stored.put(name, sealed, when=_now(), who=who())
 
     def get(self, name: str) -> Secret:
         """Open a credential by "alpaca" or "secret:alpaca".
@@ -183,10 +183,3 @@ def _texts(value: Any) -> list[str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
-        return "unknown"

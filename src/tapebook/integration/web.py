@@ -6,19 +6,17 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tapebook.errors import BadInput, TapebookError
+from tapebook.integration import deadline
 from tapebook.integration.outside import Unavailable, retry_after
 
 if TYPE_CHECKING:
     import httpx
 
-SILENCE = 20.0
-"""Seconds without a byte after which an answer is given up."""
-LONGEST = 120.0
-"""Seconds that an answer may take in all, however steadily it drips."""
 LARGEST = 256 * 2**20
 """Bytes of one answer at most."""
 AGAIN = {408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
@@ -55,6 +53,12 @@ class Page:
             ) from error
 
     @property
+    def counted(self) -> bool:
+        """Whether the answer said where it ends, so that one that breaks off cannot look whole."""
+        names = {name.lower() for name in self.headers}
+        return bool(names & {"content-length", "transfer-encoding"})
+
+    @property
     def quoted(self) -> str:
         """How the text begins."""
         return quoted(self.text)
@@ -72,8 +76,7 @@ def get(
     headers: Mapping[str, str] | None = None,
     *,
     refused: Callable[[int, str], Exception | None] = lambda _status, _text: None,
-    silence: float = SILENCE,
-    longest: float = LONGEST,
+    longest: float | None = None,
 ) -> Page:
     """Fetch a page once.
 
@@ -81,6 +84,8 @@ def get(
     ----------
     refused : callable, optional
         Told of a status of 400 or more and the text that came; may know better what it means.
+    longest : float, optional
+        Seconds that the whole answer may take, however steadily it drips.
 
     Raises
     ------
@@ -89,26 +94,37 @@ def get(
     BadInput
         If the vendor refuses the question.
     """
-    import httpx
-
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise BadInput(f"{url!r} is no web address: expected http:// or https://")
     where = f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
-    try:
-        with (
-            httpx.Client(timeout=httpx.Timeout(silence), follow_redirects=True) as client,
-            client.stream("GET", url, params=params or None, headers=dict(headers or {})) as response,
-        ):
-            text = _read(response, where, longest)
-    except httpx.HTTPError as error:
-        raise Unavailable(f"{where} did not answer: {type(error).__name__}: {error}") from error
-    except httpx.InvalidURL as error:
-        raise BadInput(f"{where} is no web address: {error}") from error
+    seconds = deadline.LONGEST if longest is None else longest
+    asked = partial(_fetched, where, seconds, url, params=params or None, headers=dict(headers or {}))
+    response, text = deadline.within(seconds, asked, where)
     if response.status_code >= 400:
         raise refused(response.status_code, text) or _fault(response, where, text)
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Page(where, kind, text, dict(response.headers))
+
+
+def _fetched(where: str, seconds: float, url: str, **how: Any) -> tuple[httpx.Response, str]:
+    import httpx
+
+    def stay(request: httpx.Request) -> None:
+        if how["headers"] and request.url.host != httpx.URL(url).host:
+            raise BadInput(f"{where} sends us on to {request.url.host}: a credential goes to no other host")
+
+    kept = {"timeout": httpx.Timeout(deadline.SILENCE), "event_hooks": {"request": [stay]}}
+    try:
+        with (
+            httpx.Client(**kept, follow_redirects=True) as client,  # type: ignore[arg-type]
+            client.stream("GET", url, **how) as response,
+        ):
+            return response, _read(response, where, seconds)
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{where} did not answer: {type(error).__name__}: {error}") from error
+    except httpx.InvalidURL as error:
+        raise BadInput(f"{where} is no web address: {error}") from error
 
 
 def _read(response: httpx.Response, where: str, longest: float) -> str:
@@ -117,7 +133,7 @@ def _read(response: httpx.Response, where: str, longest: float) -> str:
         parts.append(part)
         size += len(part)
         if time.monotonic() - begun > longest:
-            raise Unavailable(f"{where} took longer than {longest:g} s to answer ({size:,} bytes came)")
+            raise Unavailable(f"{where} took longer than {longest:g} s to answer")
         if size > LARGEST:
             raise BadInput(f"{where} answered with more than {LARGEST:,} bytes: ask for a shorter span")
     return b"".join(parts).decode(response.encoding or "utf-8", errors="replace")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.integration.deadline import bounded
 from tapebook.integration.outside import Unavailable, retry_after
 from tapebook.integration.sources.base import Fetched, Instrument
 from tapebook.integration.sources.vendor import Vendor, actions_of, bars_of, between, columns, day, library
@@ -73,6 +74,11 @@ class Alpaca(Vendor):
         params = {"symbols": symbol, "types": ",".join(PAID), "limit": 1000}
         params |= {"start": f"{start:%Y-%m-%d}", "end": f"{date.today():%Y-%m-%d}"}
         for page in self._pages("corporate_actions", params):
+            unknown = set(page) - {f"{kind}s" for kind in PAID}
+            if unknown:
+                raise BadInput(
+                    f"alpaca {symbol} has {', '.join(sorted(unknown))}: it may have changed its format"
+                )
             for row in [*page.get("forward_splits", ()), *page.get("reverse_splits", ())]:
                 columns(row, ("ex_date", "new_rate", "old_rate"), f"alpaca {symbol}")
                 _times(splits, day(row["ex_date"]), float(row["new_rate"]) / float(row["old_rate"]))
@@ -126,6 +132,7 @@ class Alpaca(Vendor):
             kind = historical.StockHistoricalDataClient if what == "bars" else CorporateActionsClient
             key, secret = (self.outside.credential(value) for value in self._keys)
             client = kind(key, secret, raw_data=True, url_override=self.url or None)
+            bounded(client._session, "alpaca")
             client._retry = 0  # it would wait three seconds whatever Retry-After says, in each process
             self._clients[what] = client
         return self._clients[what]

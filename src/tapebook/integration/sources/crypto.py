@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.integration.deadline import bounded
 from tapebook.integration.outside import Unavailable, retry_after
 from tapebook.integration.sources.base import Fetched, Instrument
 from tapebook.integration.sources.vendor import Vendor, bars_of, between, library
@@ -31,6 +32,7 @@ class Crypto(Vendor):
         self.name = "ccxt"
         self._exchange, self._keys = exchange, (api_key, secret)
         self._ready: Any = None
+        self._read = 0
 
     def symbols(self, freq: Frequency) -> Sequence[str]:
         """Return the exchange's spot markets that are open."""
@@ -47,7 +49,9 @@ class Crypto(Vendor):
         rows, since = [], int((start or EARLIEST).timestamp() * 1000)
         empty = 0
         while since <= last * 1000 and empty < EMPTY:
+            self._read = 0
             page = self._call(partial(exchange.fetch_ohlcv, symbol, timeframe, since, PAGE))
+            self._refuse_lost(exchange.last_json_response, exchange.id)
             new = [row for row in page if row[0] is not None and row[0] >= since]
             rows += page
             if new:
@@ -55,7 +59,7 @@ class Crypto(Vendor):
             else:  # a halt, or an exchange that answers for a window of time only
                 since, empty = since + PAGE * freq.seconds * 1000, empty + 1
         where = f"{exchange.id} {symbol}"
-        bars, problems = bars_of([_bar(row, where) for row in rows], where=where)
+        bars, problems = bars_of([_bar(row, freq, where) for row in rows], where=where)
         market = exchange.markets[symbol]
         instrument = Instrument(
             symbol, "24/7", market.get("quote") or "", symbol, exchange.id, "cryptocurrency"
@@ -77,12 +81,31 @@ class Crypto(Vendor):
                 }
                 exchange = getattr(ccxt, exchange)(keys)
             exchange.enableLastJsonResponse = True
+            bounded(exchange.session, exchange.id)
             exchange.enableRateLimit = False  # the desk's own pace holds for all processes
+            exchange.parse_ohlcv = self._counted(exchange.parse_ohlcv)
             self.rate = 1000 / (exchange.rateLimit or 1000)
             self._exchange = exchange
             self._call(exchange.load_markets)
             self._ready = exchange
         return self._ready
+
+    def _counted(self, parse: Callable[..., Any]) -> Callable[..., Any]:
+        """Count the rows that ccxt reads as bars, before it drops those that nobody asked for."""
+
+        def parsed(*args: Any, **how: Any) -> Any:
+            bar = parse(*args, **how)
+            self._read += bar[0] is not None and any(value is not None for value in bar[1:5])
+            return bar
+
+        return parsed
+
+    def _refuse_lost(self, answer: Any, exchange: str) -> None:
+        if not self._read and _has_rows(answer):
+            raise BadInput(
+                f"{exchange} answered with bars that ccxt does not find: the exchange may have changed its "
+                f"format; a newer ccxt may read it: {answer!r:.160}"
+            )
 
     def _timeframe(self, freq: Frequency) -> str:
         known = self._open().timeframes or {}
@@ -98,6 +121,7 @@ class Crypto(Vendor):
         exchange = self._exchange
 
         def once() -> Any:
+            exchange.last_json_response = exchange.last_response_headers = None  # of the answer before
             try:
                 answer = question()
             except ccxt.BadSymbol as error:
@@ -125,10 +149,22 @@ class Crypto(Vendor):
         return self.outside.ask(f"ccxt-{exchange.id}", self.rate, once)
 
 
-def _bar(row: Sequence[Any], where: str) -> dict[str, Any]:
+def _has_rows(answer: Any) -> bool:
+    """Whether there is a list of lists or objects anywhere in an answer."""
+    if isinstance(answer, dict):
+        return any(map(_has_rows, answer.values()))
+    return isinstance(answer, list) and any(isinstance(part, (list, dict)) and part for part in answer)
+
+
+def _bar(row: Sequence[Any], freq: Frequency, where: str) -> dict[str, Any]:
     if len(row) < 6 or row[0] is None:
         raise BadInput(f"{where}: {row!r} is no bar: the exchange may have changed its format")
     stamp = datetime.fromtimestamp(row[0] / 1000, UTC)
+    if stamp < EARLIEST:
+        raise BadInput(f"{where}: a bar of {stamp:%Y-%m-%d}: the exchange may have changed its format")
+    if not freq.intraday and (stamp.hour or stamp.minute):
+        told = f"{where}: its days begin at {stamp:%H:%M} UTC, not at midnight: ask for hours and resample"
+        raise BadInput(told)
     return {"ts": stamp} | dict(zip(("open", "high", "low", "close", "volume"), row[1:6], strict=True))
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PAGES = 10_000
 """More pages than this are a vendor that never ends."""
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+FIRST_YEAR_OVER = datetime(1971, 1, 1, tzinfo=UTC)
 _NOWHERE = object()
 
 
@@ -46,6 +47,7 @@ class Rest(Vendor):
         names |= {k: self._asked(v) for k, v in {"start": start, "end": end}.items() if v is not None}
         where = f"{self.spec.name} {symbol}"
         rows = [self._bar(row, freq, where) for page in self._pages(symbol, names) for row in page]
+        self._refuse_other_units(rows, end, where)
         bars, problems = bars_of(rows, where=where)
         instrument = Instrument(symbol, self.spec.calendar, self.spec.currency, source=self.spec.name)
         return Fetched(between(bars, start, end), instrument, None, problems)
@@ -156,6 +158,15 @@ class Rest(Vendor):
                 f"{where}: a row has no {', '.join(missing)}: the format may have changed: {row!r:.160}"
             )
         return bar | {"ts": self._stamp(bar["ts"], freq, where)}
+
+    def _refuse_other_units(self, rows: list[dict[str, Any]], end: datetime | None, where: str) -> None:
+        """Milliseconds read as seconds end beyond all years; seconds read as milliseconds are of 1970."""
+        if self.spec.time.format not in UNITS or not rows or (end is not None and end < FIRST_YEAR_OVER):
+            return
+        newest = max(row["ts"] for row in rows)
+        if newest < FIRST_YEAR_OVER:
+            form = self.spec.time.format
+            raise BadInput(f"{where}: all bars are of {newest:%Y}: the stamps are not in {form!r}, it seems")
 
     def _stamp(self, value: Any, freq: Frequency, where: str) -> datetime:
         moment = self._moment(value, where)

@@ -46,7 +46,7 @@ class Stooq(Vendor):
         where = f"stooq {symbol}"
         made = []
         for row in rows:
-            columns([k for k, v in row.items() if k and v is not None], ("Date", "Close"), where)
+            columns([k for k, v in row.items() if k and v is not None], _wanted(row), where)
             made.append(
                 {"ts": day(row["Date"])} | {k.lower(): v for k, v in row.items() if k and k != "Date"}
             )
@@ -72,9 +72,16 @@ class Stooq(Vendor):
         head, _, last = text.split("\n", 1)[0], "", text.rpartition("\n")[2]
         if "Date" not in head:
             raise BadInput(f"stooq answered with no CSV of bars: {page.quoted}")
-        if last.count(",") != head.count(","):
+        torn = not page.counted and not page.text.endswith("\n")  # its last number may lack its end
+        if torn or last.count(",") != head.count(","):
             raise Unavailable(f"stooq's answer breaks off at {last!r}")
         return text
+
+
+def _wanted(row: dict[str, str]) -> tuple[str, ...]:
+    """Currencies and indices have no volume; a column in its place that is none of ours is another thing."""
+    known = ("Date", "Open", "High", "Low", "Close")
+    return known if set(row) - {None} <= set(known) else (*known, "Volume")
 
 
 def _interval(freq: Frequency) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.integration.deadline import bounded
 from tapebook.integration.outside import Unavailable, retry_after
 from tapebook.integration.sources.base import Fetched, Instrument
 from tapebook.integration.sources.vendor import Vendor, actions_of, bars_of, between, columns, day, library
@@ -30,6 +31,7 @@ CALENDARS = {
     "TOR": "XTSE", "JPX": "XTKS", "HKG": "XHKG", "ASX": "XASX", "SNP": "XNYS", "DJI": "XNYS", "NIM": "XNYS",
 }  # fmt: skip
 ABOUT = ("exchangeName", "currency", "longName", "shortName", "instrumentType")
+EVENTS = ("splits", "dividends", "capitalGains", "earnings")
 DIGITS = 7
 """Yahoo's prices are single precision: 150.77000427 is 150.77."""
 
@@ -57,7 +59,7 @@ class Yahoo(Vendor):
         frame, about = self.ask(lambda: self._history(symbol, freq, start))
         where = f"yfinance {symbol}"
         splits, dividends = _events(frame, "Stock Splits"), _events(frame, "Dividends")
-        rows = [] if not len(frame) else _rows(frame, freq)
+        rows = [] if not len(frame) else _rows(frame, freq) + _repeated(about["twice"], frame, freq)
         bars, problems = bars_of(rows, where=where)
         actions = _as_paid(splits, dividends)
         instrument = Instrument(
@@ -75,7 +77,8 @@ class Yahoo(Vendor):
         import pandas as pd
 
         yf = library("yfinance")
-        self.session = _watched(self.session or yf.data.new_session())
+        self.session = _watched(bounded(self.session or yf.data.new_session(), "Yahoo"))
+        self.session.tapebook_twice = []
         yf.data.YfData.cache_get.cache_clear()  # a revised answer is another answer
         shown, yf.config.debug.hide_exceptions = yf.config.debug.hide_exceptions, False
         try:
@@ -85,7 +88,7 @@ class Yahoo(Vendor):
                 how = {"interval": _interval(freq), "auto_adjust": False, "actions": True, "keepna": True}
                 frame = ticker.history(**_span(freq, start), **how)
                 told = ticker.get_history_metadata() if len(frame) else {}
-                about = {name: told.get(name) for name in ABOUT}
+                about = {name: told.get(name) for name in ABOUT} | {"twice": self.session.tapebook_twice}
         except yf.exceptions.YFPricesMissingError:  # it answered, and has nothing in this span
             return pd.DataFrame(), {}
         except yf.exceptions.YFException as error:
@@ -119,23 +122,28 @@ def _span(freq: Frequency, start: datetime | None) -> dict[str, Any]:
 
 
 def _watched(session: Any) -> Any:
-    """Look at each answer before yfinance does, which keeps status and headers to itself."""
-    if not hasattr(session, "tapebook_watches"):
+    """Look at each answer before yfinance does, which keeps status and headers to itself.
+
+    What it keeps to itself too: that a stamp came twice (it takes one of the bars). Those are in
+    `session.tapebook_twice`, as (stamp, values).
+    """
+    if not hasattr(session, "tapebook_twice"):
         ask = session.get
 
         def get(*args: Any, **kwargs: Any) -> Any:
             response = ask(*args, **kwargs)
             url = str(kwargs.get("url") or args[0])
             if "/finance/chart/" in url:
-                _look(response, url.partition("?")[0].rpartition("/")[2])
+                for one in _look(response, url.partition("?")[0].rpartition("/")[2]):
+                    session.tapebook_twice += _twice(one)
             return response
 
-        session.get, session.tapebook_watches = get, True
+        session.get = get
     return session
 
 
-def _look(response: Any, symbol: str) -> None:
-    """Raise what the answer means, if it is no chart."""
+def _look(response: Any, symbol: str) -> list[dict[str, Any]]:
+    """Return the charts of an answer, or raise what it means."""
     status, text = response.status_code, response.text
     told = f"Yahoo answered with status {status}: {quoted(text)}"
     if status in AGAIN:
@@ -150,10 +158,39 @@ def _look(response: Any, symbol: str) -> None:
         raise BadInput(f"{told}: no chart; Yahoo may have changed its format") from error
     if status >= 400 or chart.get("error"):
         raise BadInput(f"Yahoo refuses {symbol}: {(chart.get('error') or {}).get('description') or told}")
-    for one in chart.get("result") or []:
-        if one.get("timestamp"):
-            quote = (one.get("indicators", {}).get("quote") or [{}])[0]
-            columns(quote, FIELDS, f"Yahoo's chart of {symbol}")
+    found: list[dict[str, Any]] = chart.get("result") or []
+    for one in found:
+        _checked(one, f"Yahoo's chart of {symbol}")
+    return found
+
+
+def _checked(chart: dict[str, Any], where: str) -> None:
+    """Refuse a chart that yfinance would read as an empty one, or as one without its splits."""
+    quote = (chart.get("indicators", {}).get("quote") or [{}])[0]
+    if quote:
+        columns(chart, ("timestamp",), where)
+        columns(quote, FIELDS, where)
+    unknown = set(chart.get("events") or {}) - set(EVENTS)
+    if unknown:
+        raise BadInput(f"{where} has {', '.join(sorted(unknown))}: Yahoo may have changed its format")
+
+
+def _twice(chart: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """Bars whose stamp another one of other values has too."""
+    stamps = chart.get("timestamp") or []
+    if len(set(stamps)) == len(stamps):
+        return []
+    quote = chart["indicators"]["quote"][0]
+    bars = [(stamp, {name: quote[name][at] for name in FIELDS}) for at, stamp in enumerate(stamps)]
+    first = dict(reversed(bars))
+    torn = {stamp for stamp, bar in bars if first[stamp] != bar}
+    return [(stamp, bar) for stamp, bar in bars if stamp in torn]
+
+
+def _repeated(twice: list[tuple[int, dict[str, Any]]], frame: pd.DataFrame, freq: Frequency) -> list[Any]:
+    moments = [datetime.fromtimestamp(stamp, frame.index.tz) for stamp, _ in twice]  # type: ignore[attr-defined]
+    stamps = [moment.astimezone(UTC) if freq.intraday else day(moment.date()) for moment in moments]
+    return [{"ts": stamp} | bar for stamp, (_, bar) in zip(stamps, twice, strict=True)]
 
 
 def _rows(frame: pd.DataFrame, freq: Frequency) -> list[dict[str, Any]]:
