@@ -54,6 +54,7 @@ def _attach() -> None:
         documents,
         events,
         forward,
+        items,
         kernel,
         market,
         new,
@@ -64,6 +65,7 @@ def _attach() -> None:
         secrets,
         strategy,
         sweep,
+        team,
         trials,
         universe,
         versions,
@@ -93,6 +95,8 @@ def _attach() -> None:
         worker,
         events,
         deliver,
+        items,
+        team,
     ):
         for command in room.COMMANDS:
             main.add_command(command)

@@ -7,6 +7,7 @@ from tapebook.desk.documents import DocumentRoom
 from tapebook.desk.events import EventRoom
 from tapebook.desk.explore import ExploreRoom
 from tapebook.desk.forward import ForwardRoom
+from tapebook.desk.items import ItemRoom
 from tapebook.desk.kept_screens import KeptScreenRoom
 from tapebook.desk.market import MarketRoom
 from tapebook.desk.publish import PublishRoom
@@ -14,6 +15,7 @@ from tapebook.desk.runs import RunRoom
 from tapebook.desk.schedule import ScheduleRoom
 from tapebook.desk.secrets import SecretRoom
 from tapebook.desk.sweep import SweepRoom
+from tapebook.desk.team import TeamRoom
 from tapebook.desk.walk_forward import WalkForwardRoom
 
 
@@ -31,6 +33,8 @@ class Desk(
     ScheduleRoom,
     RunRoom,
     PublishRoom,
+    ItemRoom,
+    TeamRoom,
 ):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 

@@ -32,6 +32,7 @@ from tapebook.data.catalog.universes import Universes
 
 if TYPE_CHECKING:
     from tapebook.config import Config
+    from tapebook.data.catalog.migrate import Migrated
 
 
 class Catalog:
@@ -58,6 +59,10 @@ class Catalog:
     def close(self) -> None:
         """Let go of every connection."""
         self._rows.close()
+
+    def migrate(self, *, dry_run: bool = False) -> Migrated:
+        """Bring the tables to this version's, as the first use does, and say what was done."""
+        return self._rows.migrate(dry_run=dry_run)
 
     @cached_property
     def results(self) -> Results:

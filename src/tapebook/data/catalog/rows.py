@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     URL,
@@ -29,6 +29,9 @@ from sqlalchemy.pool import StaticPool
 from tapebook import redact
 from tapebook.data.catalog.tables import metadata
 from tapebook.errors import ConfigError, UnknownName
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog.migrate import Migrated
 
 SCHEMA = "tapebook"
 """PostgreSQL keeps the tables in a schema of their own."""
@@ -111,14 +114,17 @@ class Rows:
         metadata.create_all(engine)
         return engine
 
-    def _migrate(self) -> None:
-        from tapebook.data.catalog.migrate import to_head
+    def migrate(self, *, dry_run: bool = False) -> Migrated:
+        """Bring the tables to this version's, as the first use does; see `migrate.to_head`."""
+        from tapebook.data.catalog import migrate
 
         with self._lock:
-            if self._migrated:
-                return
             try:
-                to_head(self._engine, self._file)
+                if dry_run and self._file is not None and not self._file.exists():
+                    return migrate.Migrated(None)
+                if dry_run:
+                    return migrate.pending(self._engine)
+                done = migrate.to_head(self._engine, self._file)
             except ConfigError:
                 self.close()
                 raise
@@ -129,6 +135,14 @@ class Rows:
                     f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml"
                 ) from error
             self._migrated = True
+            return done
+
+    def _migrate(self) -> None:
+        if self._migrated:  # asked by every reader: without the lock
+            return
+        with self._lock:
+            if not self._migrated:
+                self.migrate()
 
 
 def _without_credentials(
