@@ -36,7 +36,7 @@ def panel(
     if not len(stamps):
         raise read.nothing(view, symbols, freq, start, end)
     calendars = {name: known[name] for name in names}
-    if adjust:
+    if adjust and not view.bare("actions"):
         found = events(view, names, freq, known, dividends=adjust == "total")
         if adjust == "total" and end is not None:
             found = with_closes(view, found, freq, stamps[-1])

@@ -32,6 +32,13 @@ class View:
 
     cursor: DuckDBPyConnection
     snapshot: int
+    metadata: str
+
+    def bare(self, name: str) -> bool:
+        """Whether a table never held a row: to ask it all the same takes 20 ms."""
+        files, tables = (f"{self.metadata}.ducklake_{what}" for what in ("data_file", "table"))
+        query = f"SELECT 1 FROM {files} JOIN {tables} USING (table_id) WHERE table_name = '{name}' LIMIT 1"
+        return self.cursor.execute(query).fetchone() is None
 
     def table(self, name: str) -> str:
         """How a query names a table of the lake."""
@@ -73,7 +80,7 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
             with closing(store.reading()) as cursor:
                 cursor.execute("BEGIN")  # in one transaction DuckLake looks its catalogue up once
                 begun = newest(cursor)
-                view = View(cursor, resolve(cursor, asof))
+                view = View(cursor, resolve(cursor, asof), store.metadata)
                 answer = question(view)
             if _undisturbed(store, view.snapshot, begun):
                 return answer
