@@ -43,5 +43,5 @@ def test_runs_tell_what_changed_once(catalog):
         run(catalog, "2020-01-03")
     catalog.screens.delete("s")
     assert catalog.screens.runs("s") == []
-    with pytest.raises(UnknownName, match="no screen named 's'"):
+    with pytest.raises(UnknownName, match="screen 's' was deleted by"):
         catalog.screens.get("s")

@@ -131,4 +131,4 @@ def test_the_command_line(tmp_path):
     assert call("delete", "u", "--yes")[0] == 0
     code, told = call("show", "u")
     assert code == 1
-    assert "no universe named 'u'" in told
+    assert "universe 'u' was deleted by" in told

@@ -19,7 +19,7 @@ from tapebook.data.catalog.lease import holder
 from tapebook.data.catalog.tables import occasions, schedules
 from tapebook.data.lake import Lake
 from tapebook.errors import BadInput, UnknownName
-from tapebook.runs import schedule_rule
+from tapebook.runs import schedule_rule, trash
 from tapebook.runs import schedules as desk_schedules
 from tapebook.runs.schedule_due import Due, lacking
 
@@ -429,7 +429,7 @@ def test_a_schedule_is_no_subscriber_to_be_removed_by_itself(config, catalog):
 
     add(config, on="scan.hit")
     with pytest.raises(BadInput, match="tapebook schedule remove nightly"):
-        unsubscribe(config, catalog, "schedule:nightly")
+        unsubscribe(catalog, "schedule:nightly")
     assert [row["name"] for row in catalog.subscribers.all()] == ["schedule:nightly"]
 
 
@@ -442,5 +442,6 @@ def test_an_address_lies_in_the_vault_and_goes_with_the_schedule(config, catalog
     assert catalog.schedules.get("other")["notify"][0]["channel"] == "secret:notice.nightly.1"
     desk_schedules.remove(config, "nightly")
     desk_schedules.remove(config, "other")
+    trash.empty(config, catalog, older_than=0)
     assert catalog.secrets.list() == []
     assert catalog.subscribers.all() == []

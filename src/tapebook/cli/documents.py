@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, pairs, show, yes
 
 
@@ -112,10 +113,11 @@ def delete(key: str, to: str, yes: bool) -> None:
 @click.argument("name")
 @yes
 def remove(name: str, yes: bool) -> None:
-    """Forget the target NAME; its pages stay where they are."""
+    """Move the target NAME to the trash; its pages stay where they are."""
     with open_desk() as desk:
         desk.catalog.documents.target(name)
         confirmed(f"Forget the target {name}?", yes, lambda: desk.documents.remove(name))
 
 
+item_words(document, "document", "TARGET")
 COMMANDS = [document]

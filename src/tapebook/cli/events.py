@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def subscribers(json_: bool) -> None:
 @click.argument("name")
 @yes
 def unsubscribe(name: str, yes: bool) -> None:
-    """Remove the subscriber NAME, with its place and its dead letters."""
+    """Move the subscriber NAME, with its place and its dead letters, to the trash."""
     with open_desk() as desk:
         desk.catalog.subscribers.get(name)
         confirmed(f"Remove the subscriber {name}?", yes, lambda: desk.unsubscribe(name))
@@ -132,4 +133,5 @@ def redeliver(numbers: tuple[int, ...], subscriber: str | None, all_: bool) -> N
     click.echo(f"{count} will be tried once more by `tapebook worker`")
 
 
+item_words(events, "subscription", "NAME")
 COMMANDS = [events]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 from tapebook.cli.strategy import parted
 from tapebook.errors import UnknownName
@@ -160,12 +161,13 @@ def scans() -> None:
 
 @scans.command("list")
 @click.option("--kind", type=click.Choice(list(KINDS)))
+@click.option("--tag", help="Only those with this tag.")
 @click.option("--limit", default=20, show_default=True)
 @as_json
-def list_(kind: str | None, limit: int, json_: bool) -> None:
+def list_(kind: str | None, tag: str | None, limit: int, json_: bool) -> None:
     """List stored scans, newest first."""
     with open_desk() as desk:
-        told = desk.scans(kind, limit=limit)
+        told = desk.scans(kind, tag=tag, limit=limit)
     show(told, json_, empty="no scan yet: `tapebook scan trends`")
 
 
@@ -280,4 +282,5 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(k): v for k, v in row.items()} for row in frame.reset_index().to_dict("records")]
 
 
+item_words(scans, "scan", "ID")
 COMMANDS = [scan, scans, explain]

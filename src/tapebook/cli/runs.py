@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk, pairs, parameters, show, yes
 
 
@@ -104,6 +105,7 @@ def runs() -> None:
 @click.option(
     "--outcome", help="running, succeeded, failed, timed_out, out_of_memory, killed, cancelled or lost."
 )
+@click.option("--tag", help="Only those with this tag.")
 @click.option("--limit", default=50, show_default=True)
 @as_json
 def list_(json_: bool, **filters: Any) -> None:
@@ -174,7 +176,7 @@ def diff(a: str, b: str, all_: bool, json_: bool) -> None:
 @click.argument("ids", nargs=-1, required=True)
 @yes
 def delete(ids: tuple[str, ...], yes: bool) -> None:
-    """Delete runs and their folders."""
+    """Move runs to the trash; pinned and published ones are refused."""
     with open_desk() as desk:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_run, ids))
 
@@ -203,4 +205,5 @@ def batches(id: str | None, json_: bool) -> None:
             show(desk.load_batch(id).frame().reset_index(), json_)
 
 
+item_words(runs, "run", "ID")
 COMMANDS = [run, templates, runs]

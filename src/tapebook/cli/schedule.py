@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, cell, confirmed, dump, link, open_desk, pairs, parameters, show, yes
 
 
@@ -156,10 +157,11 @@ def run(name: str, json_: bool) -> None:
 @click.argument("name")
 @yes
 def remove(name: str, yes: bool) -> None:
-    """Remove the schedule NAME with its history; its runs stay."""
+    """Move the schedule NAME with its history to the trash; its runs stay."""
     with open_desk() as desk:
         desk.load_schedule(name, 0)
         confirmed(f"Remove the schedule {name}?", yes, lambda: desk.remove_schedule(name))
 
 
+item_words(schedule, "schedule", "NAME")
 COMMANDS = [schedule]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def words(json_: bool) -> None:
 @click.option("--universe", help="Symbols to look at, such as AAPL,MSFT [default: all of the lake].")
 @click.option("--freq", default="1d", show_default=True)
 @adjusted
-@click.option("--note", default="", help="What it is for.")
+@click.option("--note", help="What it is for [default: as it was].")
 @click.option("--version", type=int, help="Change it only if it is still at this version.")
 def save(name: str, expression: str, universe: str | None, **options: Any) -> None:
     """Keep the screen EXPR as NAME, or change it.
@@ -187,7 +188,7 @@ def show_(name: str, limit: int, json_: bool) -> None:
 @click.argument("names", nargs=-1, required=True)
 @yes
 def delete(names: tuple[str, ...], yes: bool) -> None:
-    """Delete kept screens and their runs."""
+    """Move kept screens and their runs to the trash."""
     with open_desk() as desk:
         each(desk.catalog.screens.get, names)
         confirmed(f"Delete {', '.join(names)}?", yes, lambda: each(desk.delete_screen, names))
@@ -233,4 +234,5 @@ def outside(
 SYNTAX = """
 + - * /   < <= > >= == !=   and or not   x between a and b   x in (a, b)   x crosses above (or below) y
 x[1] is x one bar ago; 5% is 0.05; 1.5M is 1,500,000; # begins a remark"""
+item_words(screen, "screen", "NAME")
 COMMANDS = [screen]

@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 
@@ -56,7 +57,7 @@ def show_(name: str) -> None:
 @click.argument("name")
 @yes
 def delete(name: str, yes: bool) -> None:
-    """Forget the credential NAME."""
+    """Forget the credential NAME, for good; one that something uses is refused."""
     with open_desk() as desk:
         confirmed(f"Delete secret {name}?", yes, lambda: desk.secrets.delete(name))
 
@@ -81,4 +82,5 @@ def key() -> None:
     click.echo(generate())
 
 
+item_words(secrets, "secret", "NAME", besides=("restore",))
 COMMANDS = [secrets]

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 
 
@@ -188,6 +189,7 @@ def results() -> None:
 @results.command("list")
 @click.option("--strategy", help="Only this strategy.")
 @click.option("--symbol", help="Only those that trade this symbol.")
+@click.option("--tag", help="Only those with this tag.")
 @click.option("--limit", default=50, show_default=True)
 @as_json
 def results_list(json_: bool, **filters: Any) -> None:
@@ -265,9 +267,11 @@ def _verdict(luck: Any) -> str:
 @click.argument("ids", nargs=-1, required=True)
 @yes
 def results_delete(ids: tuple[str, ...], yes: bool) -> None:
-    """Delete stored backtests."""
+    """Move stored backtests to the trash; what was tried stays counted."""
     with open_desk() as desk:
         confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
 
 
+item_words(results, "result", "ID")
+item_words(strategy, "strategy", "NAME@NUMBER", besides=("note", "restore"))
 COMMANDS = [strategy, backtest, check, results]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 
@@ -76,9 +77,10 @@ def end(name: str, symbol: str, until: str | None) -> None:
 @click.argument("name")
 @yes
 def delete(name: str, yes: bool) -> None:
-    """Delete NAME; bars and results stay."""
+    """Move NAME to the trash; bars and results stay."""
     with open_desk() as desk:
         confirmed(f"Delete the universe {name}?", yes, lambda: desk.delete_universe(name))
 
 
+item_words(universe, "universe", "NAME")
 COMMANDS = [universe]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tapebook.cli.items import revised
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, show, yes
 from tapebook.cli.strategy import options_of, strategy
 
@@ -69,14 +70,15 @@ def versions(name: str | None, archived: bool, json_: bool) -> None:
 @strategy.command("note")
 @click.argument("version", metavar="NAME@NUMBER")
 @click.argument("notes")
-def note(version: str, notes: str) -> None:
+@revised
+def note(version: str, notes: str, revision: int | None) -> None:
     """Replace the notes of a saved version. Nothing else of it can change: save another one.
 
     \b
     tapebook strategy note trend@2 "too slow in 2020"
     """
     with open_desk() as desk:
-        click.echo(repr(desk.update_version(version, notes=notes)))
+        click.echo(repr(desk.update_version(version, notes=notes, revision=revision)))
 
 
 @strategy.command("delete")
@@ -84,10 +86,10 @@ def note(version: str, notes: str) -> None:
 @yes
 @as_json
 def delete(name: str, yes: bool, json_: bool) -> None:
-    """Delete one saved version, or all of a name.
+    """Move one saved version, or all of a name, to the trash.
 
     It is archived instead, and says so, while a stored result, a run, a frozen version or the ledger of
-    trials names it; `tapebook strategy restore` brings it back.
+    trials names it. `tapebook strategy restore` brings it back from either.
     """
     with open_desk() as desk:
         listed = desk.versions(name, archived=True)
@@ -99,7 +101,7 @@ def delete(name: str, yes: bool, json_: bool) -> None:
 @click.argument("name", metavar="NAME[@NUMBER]")
 @as_json
 def restore(name: str, json_: bool) -> None:
-    """Bring archived versions back: one, or all of a name."""
+    """Bring archived and deleted versions back: one, or all of a name."""
     with open_desk() as desk:
         show(desk.restore_strategy(name), json_)
 

@@ -75,10 +75,10 @@ class EventRoom(DataRoom):
         return subscribe(self.config, self.catalog, url, topics, name=name, after=since)
 
     def unsubscribe(self, name: str) -> None:
-        """Remove a subscriber, with what could not be delivered to it."""
+        """Move a subscriber to the trash, with its place and what could not be delivered to it."""
         from tapebook.integration.event_webhooks import unsubscribe
 
-        unsubscribe(self.config, self.catalog, name)
+        unsubscribe(self.catalog, name)
 
     def subscribers(self) -> pd.DataFrame:
         """Who hears of events: topics, events still to come, dead letters, the last error."""

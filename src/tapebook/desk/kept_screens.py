@@ -75,7 +75,7 @@ class KeptScreenRoom(ScreenRoom):
         *,
         freq: str = "1d",
         adjust: Literal["splits", "total", False] = "splits",
-        note: str = "",
+        note: str | None = None,
         version: int | None = None,
     ) -> int:
         """Keep a screen by name, or change it; return its version.
@@ -102,8 +102,9 @@ class KeptScreenRoom(ScreenRoom):
             "symbols": None if universe is None else names(universe),
             "freq": str(Frequency.parse(freq)),
             "adjust": adjust or "none",
-            "note": note,
         }
+        if note is not None:
+            asked["note"] = note
         return self.catalog.screens.save(name, asked, version)
 
     def screens(self) -> pd.DataFrame:
@@ -156,7 +157,7 @@ class KeptScreenRoom(ScreenRoom):
         return pd.DataFrame(self.catalog.screens.runs(name, limit), columns=columns)
 
     def delete_screen(self, name: str) -> None:
-        """Delete a kept screen and its runs; events that were told stay told."""
+        """Move a kept screen and its runs to the trash; events that were told stay told."""
         self.catalog.screens.delete(name)
 
     def outside_scan(

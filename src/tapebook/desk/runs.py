@@ -154,11 +154,11 @@ class RunRoom(Core):
 
         return diff(self.config, a, b)
 
-    def delete_run(self, id: str) -> None:
-        """Delete a run: its row, then its folder."""
+    def delete_run(self, id: str, *, revision: int | None = None) -> None:
+        """Move a run to the trash. `restore` brings it back."""
         from tapebook.runs import delete
 
-        delete(self.config, id)
+        delete(self.config, id, seen=revision)
 
     def same_run(self, template: str, parameters: Mapping[str, Any]) -> Run | None:
         """Find a run that succeeded with this very template, parameters, data and code."""

@@ -11,6 +11,7 @@ from secrets import token_hex
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data.shelf import bring, share
 from tapebook.desk.strategy import StrategyRoom
 from tapebook.errors import BadInput, NoData, UnknownName
 
@@ -38,21 +39,23 @@ HOW = ("end", "seed", "min_coverage", "keep")
 class ScanRoom(StrategyRoom):
     """Stored scans: a row of the catalogue, and the findings in a file beside it."""
 
-    def scans(self, kind: str | None = None, *, limit: int | None = 50) -> pd.DataFrame:
+    def scans(
+        self, kind: str | None = None, *, tag: str | None = None, limit: int | None = 50
+    ) -> pd.DataFrame:
         """List stored scans, newest first."""
         import pandas as pd
 
         if kind is not None and kind not in KINDS:
             raise UnknownName("kind of scan", kind, KINDS)
         names = ["id", "kind", "created", "symbols", "asked", "held", "coverage", "end", "snapshot", "run_id"]
-        return pd.DataFrame(self.catalog.scans.list(kind=kind, limit=limit), columns=names)
+        return pd.DataFrame(self.catalog.scans.list(kind=kind, tag=tag, limit=limit), columns=names)
 
     def findings(self, id: str) -> pd.DataFrame:
         """Read the findings of a stored scan back, numbered as they were."""
         import pandas as pd
 
         row = self.catalog.scans.get(id)
-        file = self.config.results / row.id / "findings.parquet"
+        file = bring(self.config, "results", row.id) / "findings.parquet"
         if not file.is_file():
             raise NoData(f"{row.id}: its file {file.name} is missing beside the catalogue")
         return pd.read_parquet(file)
@@ -95,9 +98,9 @@ class ScanRoom(StrategyRoom):
         told.attrs |= {"now": now.id, "before": since, "summary": said}
         return told
 
-    def delete_scan(self, id: str) -> None:
+    def delete_scan(self, id: str, *, revision: int | None = None) -> None:
         """Move a stored scan to the trash. `restore` brings it back."""
-        self.catalog.trash.put("scan", id)
+        self.catalog.trash.put("scan", id, seen=revision)
 
     def _newest(self, kind: str | None) -> str:
         newest = self.scans(kind, limit=1)
@@ -128,6 +131,7 @@ class ScanRoom(StrategyRoom):
         staging.mkdir(parents=True)
         findings_of(found).to_parquet(staging / "findings.parquet")
         staging.rename(folder)
+        share(self.config, "results", folder)
         self.catalog.scans.add(row)
         found.__dict__["id"] = row["id"]
 

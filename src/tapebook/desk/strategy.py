@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data.shelf import bring, share
 from tapebook.desk.trials import TrialRoom
 from tapebook.errors import BadInput
 from tapebook.progress import progress
@@ -154,6 +155,7 @@ class StrategyRoom(TrialRoom):
         staging = folder.with_name(folder.name + ".part")
         saved.write(staging)
         staging.rename(folder)
+        share(self.config, "results", folder)
         self.catalog.results.add(saved.record(), note=note)
         return saved
 
@@ -162,22 +164,23 @@ class StrategyRoom(TrialRoom):
         from tapebook.strategy.backtest.backtest import Backtest
 
         row = self.catalog.results.get(id)
-        return self._with_trials(Backtest.read(self.config.results / row.id))
+        return self._with_trials(Backtest.read(bring(self.config, "results", row.id)))
 
     def results(self, **filters: Any) -> pd.DataFrame:
-        """List stored backtests and their first figures, newest first (`strategy=`, `symbol=`, `limit=`).
+        """List stored backtests and their figures, newest first (`strategy=`, `symbol=`, `tag=`, `limit=`).
 
         `stale` says what was revised since under a result; `rerun_result` makes it again.
         """
         import pandas as pd
 
-        rows = self.catalog.results.list(**filters)
+        rows, tags = self.catalog.results.list(**filters), self.catalog.items.tagged("result")
         shown = [
             {name: row[name] for name in ("id", "created", "strategy", "symbols", "params")}
             | {name: (row["metrics"].get(name) or {}).get("value") for name in HEADLINE}
             | {"verdict": row["extra"].get("verdict"), "execution": row["rules"].get("execution")}
             | {"stale": stale}
             | {name: row[name] for name in ("snapshot", "run_id", "note")}
+            | {"tags": tags.get(row["id"], [])}
             for row, stale in zip(rows, self.stale(rows), strict=True)
         ]
         return pd.DataFrame(
@@ -194,9 +197,9 @@ class StrategyRoom(TrialRoom):
         bars = self.bars(row.symbols, start=row.start, end=row.end, freq=row.freq, adjust=adjust)  # type: ignore[arg-type]
         return self.backtest(row.strategy, bars, rules=old.rules, note=f"again: {id}", **row.params)
 
-    def delete_result(self, id: str) -> None:
+    def delete_result(self, id: str, *, revision: int | None = None) -> None:
         """Move a stored backtest to the trash; its trials stay counted. `restore` brings it back."""
-        self.catalog.trash.put("result", id)
+        self.catalog.trash.put("result", id, seen=revision)
 
 
 def _stamp() -> tuple[str, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.data import DataRoom
+from tapebook.who import who
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +80,7 @@ class TrialRoom(DataRoom):
             entry
             | {
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "who": f"{_user()}@{socket.gethostname()}",
+                "who": who(),
                 "run_id": Path(run).name if run else None,
             }
         )
@@ -123,10 +122,3 @@ class TrialRoom(DataRoom):
         if entry is not None and entry["count"]:
             self._count(entry)
         return replace(sw, tried=self._tried(sw.strategy.family, sw.bars.symbols))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
-        return "unknown"

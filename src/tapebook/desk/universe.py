@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.desk.core import Core, names
 from tapebook.errors import NoData
+from tapebook.who import who
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,10 +69,10 @@ class UniverseRoom(Core):
             universe = Universe.of(universe, listed, known.get("note", ""), known.get("version", 0))
         if note is not None:
             universe = replace(universe, note=note)
-        return replace(universe, version=self.catalog.universes.save(universe, _user()))
+        return replace(universe, version=self.catalog.universes.save(universe, who()))
 
     def delete_universe(self, name: str) -> None:
-        """Delete a universe; bars and results stay."""
+        """Move a universe to the trash; bars and results stay. BadInput if a screen or a schedule uses it."""
         self.catalog.universes.delete(name.removeprefix("@"))
 
     def _members(
@@ -102,10 +102,3 @@ def masked(bars: Bars, universes: Sequence[Universe], alone: set[str]) -> Bars:
     for field in values.values():
         field.flags.writeable = False
     return replace(bars, values=values)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
-        return "unknown"

@@ -174,10 +174,17 @@ class VersionRoom(StrategyRoom):
         columns = ["name", "version", "parent", "created", "check", "parameters", "notes", "archived"]
         return pd.DataFrame(shown, columns=[*columns, "results"])
 
-    def update_version(self, name: str, *, notes: str) -> Version:
-        """Replace the notes of "trend@2". Nothing else of a version can change: save another one."""
+    def update_version(self, name: str, *, notes: str, revision: int | None = None) -> Version:
+        """Replace the notes of "trend@2". Nothing else of a version can change: save another one.
+
+        Raises
+        ------
+        Changed
+            If it is at another revision than the one given: it says who changed it, and when.
+        """
         base, number = _numbered(name)
-        self.catalog.strategies.change(base, number, notes=notes)
+        self.version(name)
+        self.catalog.items.note("strategy", f"{base}@{number}", notes, seen=revision)
         return self.version(name)
 
     def delete_strategy(self, name: str) -> pd.DataFrame:
@@ -189,8 +196,8 @@ class VersionRoom(StrategyRoom):
         Returns
         -------
         DataFrame
-            One row a version: name, version, done ("destroyed" or "archived"), named_by (a list of words
-            such as "run 2026-…").
+            One row a version: name, version, done ("deleted": it lies in the trash, or "archived"),
+            named_by (a list of words such as "run 2026-…").
         """
         import pandas as pd
 
@@ -201,13 +208,13 @@ class VersionRoom(StrategyRoom):
         told = {n: self.catalog.strategies.delete(base, n) for n in numbers}
         return pd.DataFrame(
             [
-                {"name": base, "version": n, "done": "archived" if by else "destroyed", "named_by": list(by)}
+                {"name": base, "version": n, "done": "archived" if by else "deleted", "named_by": list(by)}
                 for n, by in told.items()
             ]
         )
 
     def restore_strategy(self, name: str) -> pd.DataFrame:
-        """Bring "trend@2", or every version of "trend", back from the archive; the versions are listed."""
+        """Bring "trend@2", or every version of "trend", back from archive and trash; they are listed."""
         self.catalog.strategies.restore(*_parted(name))
         return self.versions(name)
 

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tapebook.errors import UnknownName
+from tapebook.errors import BadInput, Deleted, NoData, UnknownName
 from tapebook.runs.record import MANIFEST, Run
+from tapebook.runs.shared import brought, shared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,7 +57,17 @@ def load(config: Config, id: str) -> Run:
     UnknownName
         With the nearest id.
     """
-    run = Run.read(_folder(config, id))
+    try:
+        _folder(config, id)
+        run = Run.read(brought(config, id))
+    except UnknownName:
+        with _open(config) as catalog:
+            row = catalog.runs.get(id)  # it may be known that it was deleted
+        if row.outcome == "running":
+            raise NoData(
+                f"run {id} is running on {row.host}: its page can be read when it has ended"
+            ) from None
+        raise
     if run.outcome != "running":
         return run
     with _open(config) as catalog:
@@ -75,26 +86,35 @@ def settled(config: Config, catalog: Catalog, id: str) -> str:
     return str(catalog.runs.get(id).outcome)
 
 
-def delete(config: Config, id: str) -> None:
-    """Delete a run: its row, then its folder.
+def delete(config: Config, id: str, *, seen: int | None = None) -> None:
+    """Move a run to the trash: its row, then its folder.
 
     Raises
     ------
     UnknownName
-        If there is neither.
+        If there is neither; `Deleted` if it lies in the trash.
+    Changed
+        If it is at another revision than `seen` by now.
     BadInput
-        If it is pinned or published.
+        If it is pinned or published, or has not ended.
     """
     from tapebook.runs.retention import guard
+    from tapebook.runs.trash import delete_run
 
     folder = _folder(config, id)
     with _open(config) as catalog:
         guard(catalog, id)
         try:
-            catalog.runs.delete(id)
-        except UnknownName:
+            outcome = settled(config, catalog, id)
+        except Deleted:
+            raise
+        except UnknownName:  # a folder without a row: its program died before it wrote one
             Run.read(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        if outcome == "running":
+            raise BadInput(f"run {id} has not ended: `tapebook runs cancel {id}` ends it")
+        delete_run(config, catalog, id, seen=seen)
 
 
 def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Run | None:
@@ -120,7 +140,7 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
     for row in rows:
         if all(row[name] == value for name, value in wanted.items()):
             with suppress(UnknownName):  # its folder may be gone
-                run = Run.read(config.reports / row["id"])
+                run = Run.read(brought(config, row["id"]))
                 if run.manifest.get("inputs", {}) == inputs:
                     return run
     return None
@@ -144,6 +164,7 @@ def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
         if run.outcome not in ("running", "lost"):  # it had ended, and died before the catalogue knew
             said = run.manifest
             finish(run.folder, dict(said), run.outcome, said["error"], said["seconds"], catalog)
+            shared(config, run.folder)
             return
     who = f" (process {row['pid']} on {row['host']})" if row["pid"] else ""
     why = f"the program that ran it{who} ended without a word"
@@ -153,6 +174,7 @@ def _settle(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:
         run = Run.read(config.reports / row["id"])
         if run.outcome == "running":
             finish(run.folder, dict(run.manifest), "lost", error, None, catalog)
+            shared(config, run.folder)
 
 
 def gone(row: Mapping[str, Any]) -> bool:

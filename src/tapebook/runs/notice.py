@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.data.catalog.events import Patience
-from tapebook.errors import BadParameter, TapebookError, UnknownName
+from tapebook.errors import BadInput, BadParameter, TapebookError, UnknownName
 from tapebook.integration.vault import PREFIX, Vault, reveal
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def forget_channels(config: Config, catalog: Catalog, row: Mapping[str, Any]) ->
     vault = Vault.of(config, catalog)
     for kept in row["notify"]:
         if kept["channel"].startswith(f"{PREFIX}notice.{row['name']}."):
-            vault.delete(kept["channel"])
+            with suppress(BadInput, UnknownName):  # another schedule of this name has it now
+                vault.delete(kept["channel"])
 
 
 def compose(row: Mapping[str, Any], kind: str, title: str, body: str, page: str = "") -> list[dict[str, Any]]:

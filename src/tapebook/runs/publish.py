@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tapebook.runs.record import PAGE
-
 from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.runs.record import PAGE
+from tapebook.who import who
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 EVERYONE, UNLISTED = "everyone", "unlisted"
 PAGES = {"data-health": "What the lake holds, how fresh it is, and what the quality checks found"}
 """Pages that can be published without a run."""
-RESERVED = frozenset({"run", "live", "static", "voila", "api", "about"})
+RESERVED = frozenset({"run", "live", "static", "schedules", "voila", "api", "about"})
 """Names that the dashboards' server needs for itself."""
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 _WORD = re.compile(r"[\w.@-]{1,80}")
@@ -128,15 +127,8 @@ def _new(name: str) -> dict[str, Any]:
         "pinned": False,
         "late_hours": None,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "who": _who(),
+        "who": who(),
     }
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no name for this account, as in some containers
-        return ""
 
 
 def _audience(said: str | Sequence[str]) -> list[str]:
@@ -189,6 +181,14 @@ def history(catalog: Catalog, publication: Publication) -> list[str]:
     """Ids of the runs that the name shows (the first) and showed, newest first; a page has none."""
     source = publication.source
     if "run" in source:
+        return list(dict.fromkeys(run for _, run, _ in catalog.publications.shown(publication.name)))
+    if "template" in source:
+        wanted = source.get("parameters", {})
+        rows = catalog.publications.succeeded(source["template"])
+        return [row["id"] for row in rows if all(row["parameters"].get(k) == v for k, v in wanted.items())]
+    return list(catalog.occasions.run_ids(source["schedule"])) if "schedule" in source else []
+
+
 def address(config: Config, catalog: Catalog, schedule: Mapping[str, Any], run: str, outcome: str) -> str:
     """Where a reader opens a schedule's run: its published name if it has one, else the run's own page.
 
@@ -201,14 +201,6 @@ def address(config: Config, catalog: Catalog, schedule: Mapping[str, Any], run: 
         if row["source"].get("schedule") == schedule["name"]:
             return f"{config.address}/{row['name']}/at/{run}"
     return f"{config.address}/run/{run}"
-
-
-        return list(dict.fromkeys(run for _, run, _ in catalog.publications.shown(publication.name)))
-    if "template" in source:
-        wanted = source.get("parameters", {})
-        rows = catalog.publications.succeeded(source["template"])
-        return [row["id"] for row in rows if all(row["parameters"].get(k) == v for k, v in wanted.items())]
-    return list(catalog.occasions.run_ids(source["schedule"])) if "schedule" in source else []
 
 
 def pin(config: Config, run: str, note: str = "") -> None:

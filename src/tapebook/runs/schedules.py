@@ -239,11 +239,9 @@ def resume(config: Config, name: str) -> None:
 
 
 def remove(config: Config, name: str) -> None:
-    """Remove a schedule with its history; its runs stay."""
+    """Move a schedule with its history to the trash; its runs stay."""
     with _open(config) as catalog:
-        row = catalog.schedules.get(name)
         catalog.schedules.remove(name)
-        notice.forget_channels(config, catalog, row)
 
 
 def _told_so_far(config: Config, catalog: Catalog) -> None:

@@ -22,7 +22,7 @@ from tapebook.data.catalog.events import Patience
 from tapebook.data.catalog.lease import holder
 from tapebook.errors import BadParameter, TapebookError, UnknownName
 from tapebook.integration import event_webhooks
-from tapebook.runs import documents, notice, retention
+from tapebook.runs import documents, notice, retention, trash
 from tapebook.runs.book import settled
 from tapebook.runs.occasion import (
     GRACE_SECONDS,
@@ -216,6 +216,7 @@ class Worker:
                 if time.monotonic() - pruned > PRUNE_SECONDS:
                     self._guarded(self._catalog.events.prune, None)
                     self._guarded(self._catalog.subscribers.forget_gone, None)
+                    self._guarded(partial(trash.empty, self._config, self._catalog), None)
                     pruned = time.monotonic()
                 waiter.wait(IDLE_SECONDS)
 

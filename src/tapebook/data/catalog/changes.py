@@ -28,7 +28,6 @@ WORDS = {
     "emptied": "was destroyed",
 }
 """What can be done to an item, as it is told."""
-GONE = ("deleted", "emptied")
 
 
 def write_change(
@@ -67,9 +66,7 @@ def latest(connection: Connection, kind: str, name: str) -> Row[Any] | None:
 
 def revision_of(last: Row[Any] | None) -> int:
     """Return the revision that an item is at, by its last change."""
-    if last is None:
-        return 1
-    return int(last.revision) + (last.what in GONE)  # a new one of this name is not the one that went
+    return 1 if last is None else int(last.revision)
 
 
 def refused(kind: str, name: str, last: Row[Any] | None, seen: int) -> Changed:

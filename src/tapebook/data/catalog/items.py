@@ -9,8 +9,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tapebook.data.catalog.changes import latest, revision_of, write_change
 from tapebook.data.catalog.events import put
-from tapebook.data.catalog.item_tables import changes, indexed, tags
-from tapebook.data.catalog.kinds import kind_of
+from tapebook.data.catalog.item_tables import changes, indexed, tags, trash
+from tapebook.data.catalog.kinds import KINDS, kind_of
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.errors import BadParameter
 
@@ -67,7 +67,10 @@ class Items:
             revision = write_change(
                 connection, kind, name, "noted", before={"note": before}, after={"note": text}, seen=seen
             )
-            connection.execute(update(found.table).where(found.key == name).values({found.note.name: text}))
+            values: dict[str, Any] = {found.note.name: text}
+            if found.versioned:  # who saves an earlier state of it whole would take the note back
+                values["version"] = found.table.c.version + 1
+            connection.execute(update(found.table).where(found.key == name).values(values))
             announce(connection, kind, name, "noted")
         return revision
 
@@ -126,6 +129,22 @@ class Items:
                 told.setdefault(name, []).append(tag)
         return told
 
+    def kinds(self, name: str, *, gone: bool = False) -> list[str]:
+        """Return the kinds that have an item of this name; those that had one, too, if `gone`."""
+        had = (
+            select(changes.c.kind)
+            .where(changes.c.name == name)
+            .union(select(trash.c.kind).where(trash.c.name == name))
+        )
+        with self._rows.reading() as connection:
+            past = set(connection.scalars(had)) if gone else set()
+            return [
+                kind.name
+                for kind in KINDS.values()
+                if kind.name in past
+                or connection.scalar(select(kind.table.c.seq).where(kind.key == name)) is not None
+            ]
+
     def history(self, kind: str, name: str) -> list[dict[str, Any]]:
         """List what was done to an item, oldest first: revision, at, who, what, before, after.
 
@@ -157,6 +176,14 @@ def tags_of(connection: Connection, kind: str, name: str) -> list[str]:
     """Return an item's tags, sorted as their code points are, on either database."""
     query = select(tags.c.tag).where(tags.c.kind == kind, tags.c.name == name)
     return sorted(connection.scalars(query))
+
+
+def with_tag(query: Any, kind: str, key: Any, tag: str | None) -> Any:
+    """Narrow a query to the items of a kind that have a tag; `key` is the column of their names."""
+    if tag is None:
+        return query
+    own = select(tags.c.name).where(tags.c.kind == kind, tags.c.tag == tag_name(tag))
+    return query.where(key.in_(own))
 
 
 def forget_words(connection: Connection, kind: str, name: str) -> None:

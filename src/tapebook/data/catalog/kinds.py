@@ -33,7 +33,8 @@ class Part:
 class Kind:
     """One kind: `key` is an item's name, `mark` its text that can change, `about` what else to find it by.
 
-    `command` is the group of commands that has it. What is not `soft` cannot come back from a deletion.
+    `command` is the group of commands that has it. What is not `soft` cannot come back from a deletion. Of
+    what is `versioned` the column `version` says which state a later one was made from.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Kind:
     parts: tuple[Part, ...] = ()
     only: ColumnElement[bool] | None = None
     soft: bool = True
+    versioned: bool = False
 
     @property
     def note(self) -> Column[Any]:
@@ -73,7 +75,7 @@ class Kind:
             refuse_deleted(connection, self.name, name)
             known = connection.scalars(select(self.key).order_by(self.table.c.seq.desc()).limit(1000))
             raise UnknownName(self.name, name, known, f"See `tapebook {self.listed}`.")
-        return found
+        return dict(found)
 
     @property
     def listed(self) -> str:
@@ -110,11 +112,13 @@ _ALL = (
         "screen", "screen", t.screens, t.screens.c.name, t.screens.c.created,
         (t.screens.c.note, t.screens.c.expression), (),
         (Part(t.screen_runs, "screen"),),
+        versioned=True,
     ),
     Kind(
         "universe", "universe", t.universes, t.universes.c.id, t.universes.c.created,
         (t.universes.c.note,), (),
         (Part(t.memberships, "universe", None),),
+        versioned=True,
     ),
     Kind(
         "document", "document", t.document_targets, t.document_targets.c.name, t.document_targets.c.created,

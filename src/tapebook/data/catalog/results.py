@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.items import with_tag
 from tapebook.data.catalog.rows import Rows, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import result_symbols, results
 
@@ -46,9 +47,11 @@ class Results:
         symbol: str | None = None,
         limit: int | None = 50,
         code_hash: str | None = None,
+        tag: str | None = None,
     ) -> list[dict[str, Any]]:
-        """List rows, newest first, of one strategy, that traded `symbol`, or that this very code made."""
-        query = select(results).order_by(results.c.seq.desc()).limit(limit)
+        """List rows, newest first, that match every filter given; `code_hash` is of what made them."""
+        query = with_tag(select(results), "result", results.c.id, tag)
+        query = query.order_by(results.c.seq.desc()).limit(limit)
         if code_hash is not None:
             query = query.where(results.c.code_hash == code_hash)
         if strategy is not None:

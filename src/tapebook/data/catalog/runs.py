@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
+from tapebook.data.catalog.items import with_tag
 from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import run_symbols, runs
 
@@ -66,10 +67,11 @@ class Runs:
         strategy: str | None = None,
         symbol: str | None = None,
         outcome: str | None = None,
+        tag: str | None = None,
         limit: int | None = 50,
     ) -> list[dict[str, Any]]:
         """List rows, newest first, that match every filter given."""
-        query = select(runs).order_by(runs.c.seq.desc()).limit(limit)
+        query = with_tag(select(runs), "run", runs.c.id, tag).order_by(runs.c.seq.desc()).limit(limit)
         said = {"template": template, "strategy": strategy, "outcome": outcome}
         for name, value in said.items():
             if value is not None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.items import with_tag
 from tapebook.data.catalog.rows import Rows, one, plain
 from tapebook.data.catalog.tables import scans
 
@@ -30,9 +31,11 @@ class Scans:
         """Return one row; its columns are attributes. UnknownName with the nearest id that there is."""
         return one(self._rows, scans, "scan", id)
 
-    def list(self, *, kind: str | None = None, limit: int | None = 50) -> list[dict[str, Any]]:
+    def list(
+        self, *, kind: str | None = None, tag: str | None = None, limit: int | None = 50
+    ) -> list[dict[str, Any]]:
         """List rows, newest first."""
-        query = select(scans).order_by(scans.c.seq.desc()).limit(limit)
+        query = with_tag(select(scans), "scan", scans.c.id, tag).order_by(scans.c.seq.desc()).limit(limit)
         if kind is not None:
             query = query.where(scans.c.kind == kind)
         with self._rows.reading() as connection:

@@ -44,7 +44,7 @@ class Screens:
         Parameters
         ----------
         asked : mapping
-            expression, symbols (None for all), freq, adjust, note.
+            expression, symbols (None for all), freq, adjust, note; a note that is not given stays.
         version : int, optional
             The version that the change was made from: a change that came between is not overwritten.
         """
@@ -54,9 +54,8 @@ class Screens:
             if version is not None and (old is None or old.version != version):
                 raise _refused(connection, name, None if old is None else old.version, version)
             if old is None:
-                connection.execute(
-                    insert(screens).values(name=name, version=1, created=now, updated=now, **asked)
-                )
+                row = {"note": "", **asked, "name": name, "version": 1, "created": now, "updated": now}
+                connection.execute(insert(screens).values(row))
                 write_change(connection, "screen", name, "created", after=dict(asked))
                 return 1
             if all(getattr(old, key) == value for key, value in asked.items()):

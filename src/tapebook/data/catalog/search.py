@@ -143,7 +143,7 @@ class Search:
 
 
 def _mark(kind: Kind) -> Any:
-    parts = [func.coalesce(column, "") for column in kind.mark]
+    parts: list[Any] = [func.coalesce(column, "") for column in kind.mark]
     mark = parts[0]
     for part in parts[1:]:
         mark = mark + "\n" + part
@@ -161,7 +161,7 @@ def _fresh(connection: Connection, kind: Kind) -> list[Mapping[str, Any]]:
     )
     query = query.outerjoin_from(kind.table, indexed, known)
     query = query.where(or_(indexed.c.seq.is_(None), indexed.c.mark != _mark(kind)))
-    return list(connection.execute(_of(kind, query).limit(BATCH)).mappings())
+    return [dict(row) for row in connection.execute(_of(kind, query).limit(BATCH)).mappings()]
 
 
 def _gone(connection: Connection, kind: Kind) -> list[str]:

@@ -257,8 +257,8 @@ def _named_by(connection: Connection, row: Row[Any]) -> tuple[str, ...]:
             id for id, said in content
             if said.get("version") == own or said.get("code_hash") == row.code_hash
         ],
-        **_deleted(connection, row, own),
         "trial of": list(connection.scalars(select(trials.c.created).where(trials.c.strategy == own))),
+        **_deleted(connection, row, own),
     }  # fmt: skip
     return tuple(said for kind, ids in named.items() for said in _told(kind, ids))
 

@@ -108,7 +108,10 @@ class Trash:
         with self._rows.writing() as connection:
             here = (trash.c.seq == number) & trash.c.going.is_(True)
             gone = connection.execute(delete(trash).where(here).returning(trash.c.kind, trash.c.name)).first()
-            if gone is not None:
+            if gone is None:
+                return
+            key = kind_of(gone.kind).key
+            if connection.scalar(select(key).where(key == gone.name)) is None:  # nobody has the name again
                 write_change(connection, gone.kind, gone.name, "emptied")
 
 

@@ -9,27 +9,39 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tapebook.data.catalog.changes import latest, spoken, write_change
 from tapebook.data.catalog.rows import Rows, one, plain
-from tapebook.data.catalog.tables import memberships, universes
+from tapebook.data.catalog.tables import memberships, universe_versions, universes
 from tapebook.data.catalog.trash import discard
 from tapebook.data.universe import Universe
-from tapebook.errors import Changed
+from tapebook.errors import Changed, UnknownName
 
 _MEMBER = (memberships.c.symbol, memberships.c.since, memberships.c.until)
 
 
 class Universes:
-    """Named lists of symbols with dates of membership."""
+    """Named lists of symbols with dates of membership; every version that was saved can be read."""
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def get(self, name: str) -> Universe:
-        """Return one; UnknownName with the nearest name."""
+    def get(self, name: str, version: int | None = None) -> Universe:
+        """Return one as it is, or as it was in a version; UnknownName with the nearest name, or version."""
+        if version is not None:
+            return self._earlier(name, version)
         row = one(self._rows, universes, "universe", name)
         query = select(memberships).where(memberships.c.universe == row.seq)
         with self._rows.reading() as connection:
             members = [(m.symbol, m.since, m.until) for m in connection.execute(query)]
         return Universe.of(name, members, row.note, row.version)
+
+    def _earlier(self, name: str, version: int) -> Universe:
+        kept = universe_versions
+        query = select(kept).where(kept.c.name == name)
+        with self._rows.reading() as connection:
+            rows = {row.version: row for row in connection.execute(query)}
+        if version not in rows:
+            self.get(name)  # another name may have been meant
+            raise UnknownName(f"version of the universe {name}", str(version), map(str, rows))
+        return Universe.of(name, rows[version].members, "", version)
 
     def list(self) -> list[dict[str, Any]]:
         """List them: name, version, how many memberships and symbols, note, when and by whom."""
@@ -57,8 +69,9 @@ class Universes:
             If somebody has saved it since `universe.version`: nothing is overwritten unseen.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        told = {"note": universe.note, "updated": now, "who": who, "version": universe.version + 1}
+        told = {"note": universe.note, "updated": now, "who": who}
         with self._rows.writing() as connection:
+            told["version"] = version = self._next(connection, universe)
             here = (universes.c.id == universe.name) & (universes.c.version == universe.version)
             if not connection.execute(update(universes).where(here).values(told)).rowcount:
                 self._new(connection, universe, told | {"id": universe.name, "created": now})
@@ -80,14 +93,22 @@ class Universes:
                 "before": _beside(before, after) if universe.version else None,
                 "after": _beside(after, before),
             }
+            row = {"name": universe.name, "version": version, "members": after, "at": now, "who": who}
+            connection.execute(insert(universe_versions).values(row))
             what = "changed" if universe.version else "created"
             write_change(connection, "universe", universe.name, what, **changed)
-        return universe.version + 1
+        return version
 
     def delete(self, name: str) -> None:
         """Move one to the trash; UnknownName if there is none, BadInput if a screen or a schedule uses it."""
         with self._rows.writing() as connection:
             discard(connection, "universe", name)
+
+    def _next(self, connection: Connection, universe: Universe) -> int:
+        """Count on, also where a name is used again: a version stays what it was."""
+        kept = universe_versions
+        last = connection.scalar(select(func.max(kept.c.version)).where(kept.c.name == universe.name))
+        return max(last or 0, universe.version) + 1
 
     def _new(self, connection: Connection, universe: Universe, row: dict[str, Any]) -> None:
         there = connection.scalar(select(universes.c.version).where(universes.c.id == universe.name))
