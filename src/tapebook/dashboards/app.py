@@ -26,8 +26,9 @@ from tapebook.config import Config
 from tapebook.dashboards import assets
 from tapebook.dashboards.apology import LOG
 from tapebook.dashboards.channel import Channels, WidgetTraffic
+from tapebook.dashboards.follow import Follower
 from tapebook.dashboards.live import Live
-from tapebook.dashboards.site import FOREVER, Gallery, History, Nothing, Page, Report, Site, Static
+from tapebook.dashboards.site import FOREVER, Gallery, History, Nothing, Page, Report, Schedules, Site, Static
 from tapebook.dashboards.visible import Visible
 from tapebook.runs.warm import NAME, serving
 from tapebook.runs.warm.spec import argv
@@ -69,6 +70,7 @@ class Dashboards(Voila):  # type: ignore[misc]
         labs = {"path": self.labextensions_path, "no_cache_paths": []}
         return [
             ("/", Gallery, shared),
+            ("/schedules", Schedules, shared),
             ("/static/(.+)", Static, shared),
             ("/live/([a-z-]+)", Live, shared | {"app": self}),
             (f"/api/kernels/{_ID}", Kernel, shared | {"app": self}),
@@ -219,6 +221,8 @@ def main(arguments: list[str]) -> None:
     with serving(config) as kernels:
         os.environ.update(kernels.environment)
         Dashboards.site = Site(visible, hosts)
+        Dashboards.site.board.refresh()
+        Follower(config, everything=said["everything"]).start()
         assets.plotly(assets.plotly_name()).packed  # type: ignore[union-attr]  # noqa: B018 (compressed now, not when asked)
         Dashboards.launch_instance(argv=options(Path(said["root"]), said["port"], said["host"]))
 

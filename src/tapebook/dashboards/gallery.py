@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tapebook.dashboards import look
+from tapebook.dashboards import look, schedules
+from tapebook.dashboards.schedules import Board
 from tapebook.dashboards.visible import Item, Visible
 from tapebook.runs.files import read_json
 from tapebook.runs.page_summary import SUMMARY, summarise
@@ -55,9 +56,10 @@ def _broken(run: str, why: str) -> dict[str, Any]:
     return {"run": run, "title": run, "outcome": "unreadable", "why": why, "headline": [], "picture": ""}
 
 
-def page(visible: Visible, summaries: Summaries, asked: str = "") -> str:
+def page(visible: Visible, summaries: Summaries, asked: str = "", board: Board | None = None) -> str:
     """Return the gallery as HTML: what is published, and for the owner every run as well."""
-    cards = [_card(item, summaries) for item in visible.items() if item.listed]
+    board = board or Board(visible)
+    cards = [_card(item, summaries, board) for item in visible.items() if item.listed]
     note = ""
     if visible.everything:
         named = {item.runs[0] for item in visible.items() if item.runs}
@@ -71,10 +73,11 @@ def page(visible: Visible, summaries: Summaries, asked: str = "") -> str:
         note = "Nothing is published yet: <code>tapebook publish RUN --as NAME</code> does it."
     words = asked.lower().split()
     shown = [card for card in cards if all(word in card["words"] for word in words)]
-    return render("gallery.html.j2", title="Reports", cards=shown, asked=asked, note=note)
+    said = {"cards": shown, "asked": asked, "note": note, "schedules": schedules.strip(board)}
+    return render("gallery.html.j2", title="Reports", **said)
 
 
-def _card(item: Item, summaries: Summaries) -> dict[str, Any]:
+def _card(item: Item, summaries: Summaries, board: Board) -> dict[str, Any]:
     said = item.publication
     if item.page:
         summary: dict[str, Any] = {"title": item.page.replace("-", " "), "headline": [], "picture": ""}
@@ -90,6 +93,7 @@ def _card(item: Item, summaries: Summaries) -> dict[str, Any]:
         pinned=said.pinned,
         earlier=max(len(item.runs) - 1, 0),
         late=said.late_hours,
+        plan=schedules.line(board.of(said.source.get("schedule"))),
         live="" if item.page or not item.runs else live_address(summary, item.name),
     )
 

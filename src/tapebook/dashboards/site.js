@@ -23,9 +23,18 @@
       }
     }
   }
+  function offs() {
+    for (const time of document.querySelectorAll("time[data-off]")) {
+      const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+      time.dataset.said ??= time.textContent;
+      const off = seconds < 0 ? "in " + age(-seconds).replace(" ago", "").replace("just now", "a moment") : age(seconds);
+      time.textContent = time.dataset.said + " (" + off + ")";
+    }
+  }
   function ready() {
     ages();
-    setInterval(ages, 30000);
+    offs();
+    setInterval(() => { ages(); offs(); }, 30000);
     for (const button of document.querySelectorAll("[data-theme-switch]"))
       button.addEventListener("click", () => {
         const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

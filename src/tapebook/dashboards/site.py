@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 from tornado.web import HTTPError, RequestHandler
 
-from tapebook.dashboards import assets, downloads, gallery, report
+from tapebook.dashboards import assets, downloads, gallery, report, schedules
 from tapebook.dashboards.apology import note
 from tapebook.dashboards.body import Body, Shelf, inside
 from tapebook.dashboards.gallery import Summaries
+from tapebook.dashboards.schedules import Board
 from tapebook.dashboards.visible import Item, Visible
 from tapebook.errors import TapebookError
 from tapebook.runs.page import STATIC
@@ -40,6 +41,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.summaries = Summaries(self.reports)
+        self.board = Board(self.visible)
 
     @property
     def reports(self) -> Path:
@@ -117,7 +119,19 @@ class Gallery(Page):
     def get(self) -> None:
         """Show every published name; ?q= keeps those with all of the words."""
         asked = self.get_query_argument("q", "")[:200]
-        self.send(Body(gallery.page(self.site.visible, self.site.summaries, asked).encode()))
+        shown = gallery.page(self.site.visible, self.site.summaries, asked, self.site.board)
+        self.send(Body(shown.encode()))
+
+
+class Schedules(Page):
+    """GET /schedules"""
+
+    def get(self) -> None:
+        """Show how the schedules stand."""
+        if not self.site.visible.everything and not self.site.board.shown():
+            raise HTTPError(404)
+        body = schedules.page(self.site.board)
+        self.send(Body(gallery.render("plain.html.j2", title="Schedules", body=body).encode()))
 
 
 class Static(Page):

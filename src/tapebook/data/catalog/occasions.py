@@ -55,9 +55,11 @@ class Occasions:
         with self._rows.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
-    def latest(self) -> dict[str, dict[str, Any]]:
-        """The newest occasion of each schedule."""
+    def latest(self, states: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+        """The newest occasion of each schedule, or the newest in one of these states."""
         newest = select(func.max(occasions.c.seq)).group_by(occasions.c.schedule)
+        if wanted := list(states):
+            newest = newest.where(occasions.c.state.in_(wanted))
         with self._rows.reading() as connection:
             rows = connection.execute(select(occasions).where(occasions.c.seq.in_(newest))).mappings()
             return {row["schedule"]: dict(row) for row in rows}
