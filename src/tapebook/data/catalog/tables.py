@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -492,6 +492,18 @@ memberships = Table(
     Column("until", String(10), nullable=False),
 )
 
+universe_versions = Table(
+    "universe_versions",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("name", String(80), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("members", Json, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("who", String(255), nullable=False),
+    UniqueConstraint("name", "version"),
+)
+
 revisions = Table(
     "revisions",
     metadata,
@@ -503,6 +515,7 @@ revisions = Table(
     Column("changed", BigInteger, nullable=False),
     Column("removed", BigInteger, nullable=False),
     Column("actions", BigInteger, nullable=False),
+    Column("added", BigInteger, nullable=False, server_default="0"),
     Column("first", String(40), nullable=False),
     Column("last", String(40), nullable=False),
     Column("largest", Float),

@@ -89,14 +89,11 @@ class Universes:
             ]
             connection.execute(insert(memberships), rows)
             after = [[row["symbol"], row["since"], row["until"]] for row in rows]
-            changed = {
-                "before": _beside(before, after) if universe.version else None,
-                "after": _beside(after, before),
-            }
+            went = _beside(before, after) if universe.version else None
             row = {"name": universe.name, "version": version, "members": after, "at": now, "who": who}
             connection.execute(insert(universe_versions).values(row))
-            what = "changed" if universe.version else "created"
-            write_change(connection, "universe", universe.name, what, **changed)
+            what, came = "changed" if universe.version else "created", _beside(after, before)
+            write_change(connection, "universe", universe.name, what, before=went, after=came)
         return version
 
     def delete(self, name: str) -> None:
@@ -122,7 +119,19 @@ class Universes:
         connection.execute(insert(universes).values(row))
 
 
-def _beside(these: list[list[str]], others: list[list[str]]) -> dict[str, Any]:
+def keep_noted(connection: Connection, name: str, version: int) -> None:
+    """Keep the members of a version that only got another note."""
+    kept = universe_versions
+    last = connection.execute(
+        select(kept).where(kept.c.name == name).order_by(kept.c.version.desc()).limit(1)
+    ).one_or_none()
+    if last is not None:
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        row = {"name": name, "version": version, "members": last.members, "at": at, "who": last.who}
+        connection.execute(insert(kept).values(row))
+
+
+def _beside(these: list[list[Any]], others: list[list[Any]]) -> dict[str, Any]:
     """Memberships that are among these alone: what a change took away, or brought."""
     known = {tuple(member) for member in others}
     return {"members": sorted(member for member in these if tuple(member) not in known)}
