@@ -131,7 +131,7 @@ def template(*, dark: bool = False) -> dict[str, Any]:
     }
     header = {"fill": {"color": p.ground}, "line": {"color": p.line}, "font": {"color": p.ink}}
     cells = {"fill": {"color": p.surface}, "line": {"color": p.line}, "font": {"color": p.ink}}
-    return {"layout": layout, "data": {"table": [{"header": header, "cells": cells}]}}
+    return {"layout": layout, "data": {"table": [{"type": "table", "header": header, "cells": cells}]}}
 
 
 def price_axis(low: float, high: float) -> dict[str, Any]:

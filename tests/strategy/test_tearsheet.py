@@ -10,7 +10,7 @@ import pytest
 from tapebook.data.panel import Bars
 from tapebook.strategy.backtest import sheet_parts as parts_
 from tapebook.strategy.backtest.backtest import run_backtest
-from tapebook.strategy.backtest.tearsheet import parts, tearsheet
+from tapebook.strategy.backtest.tearsheet import _domains, parts, tearsheet
 from tapebook.strategy.performance.figures import MARK
 from tapebook.strategy.rules import Rules
 
@@ -42,6 +42,25 @@ def test_every_part_is_in_the_sheet_and_on_its_own(bt):
     (bars,) = values(sheet, "bar")
     assert sum(bars.y) == bt.metrics["trades"].value
     assert "Sharpe <b>" in sheet.layout.title.text
+
+
+def test_plotly_finds_nothing_wrong_with_what_it_is_not_asked_of(bt):
+    import plotly.graph_objects as go
+    from plotly.subplots import make_subplots
+
+    for figure in (tearsheet(bt), tearsheet(run_backtest("buy_and_hold", market(T=1))), *parts(bt).values()):
+        said = json.loads(figure.to_json())
+        looked_at = go.Figure(figure.to_dict())
+        assert json.loads(looked_at.to_json()) == said
+        with pytest.raises(ValueError, match="Invalid"):
+            figure.data[0].opacity = "no number"
+        with pytest.raises(ValueError, match="Invalid"):
+            figure.update_layout(height="tall")
+    heights, sheet = [3.0, 1.0, 2.0], tearsheet(bt)
+    theirs = make_subplots(rows=3, cols=1, row_heights=heights, vertical_spacing=0.1).layout
+    assert _domains(heights, 0.1) == [theirs.yaxis.domain, theirs.yaxis2.domain, theirs.yaxis3.domain]
+    sheet.add_hline(y=0.5, row=3, col=1).add_scatter(y=[1.0, 2.0], row=5, col=1)
+    assert (sheet.layout.shapes[0].yref, sheet.data[-1].yaxis) == ("y3", "y5")
 
 
 def test_months_compound_to_years(bt):

@@ -1,4 +1,7 @@
-"""The traces of a tear sheet's parts. Points are thinned where a screen could not show them."""
+"""The traces of a tear sheet's parts. Points are thinned where a screen could not show them.
+
+They are plain dictionaries as plotly's JSON has them: its own objects look at each property many times.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,11 @@ def nothing(name: str, bt: Backtest) -> str:
     return ""
 
 
-def equity(bt: Backtest, colours: Palette) -> list[Any]:
-    """Money at each close, the benchmark's, and where trades began and ended."""
-    import plotly.graph_objects as go
+Trace = dict[str, Any]
 
+
+def equity(bt: Backtest, colours: Palette) -> list[Trace]:
+    """Money at each close, the benchmark's, and where trades began and ended."""
     lines = []
     if bt.benchmark is not None:
         line = {"color": colours.muted, "width": 1.2, "dash": "dot"}
@@ -55,87 +59,84 @@ def equity(bt: Backtest, colours: Palette) -> list[Any]:
             marked = bt.trades.dropna(subset=[side])
             long = (marked["direction"] == "long").to_numpy()
             lines.append(
-                go.Scatter(
-                    x=stamps(pd.DatetimeIndex(marked[side]), bt.freq),
-                    y=bt.equity.reindex(pd.DatetimeIndex(marked[side])).round(2).to_numpy(),
-                    mode="markers",
-                    name=what,
-                    marker={
+                {
+                    "type": "scatter",
+                    "x": np.array(stamps(pd.DatetimeIndex(marked[side]), bt.freq)),
+                    "y": bt.equity.reindex(pd.DatetimeIndex(marked[side])).round(2).to_numpy(),
+                    "mode": "markers",
+                    "name": what,
+                    "marker": {
                         "symbol": np.where(long, "triangle-up", "triangle-down") if what == "entry" else "x",
                         "size": 7 if what == "entry" else 6,
                         "color": colours.series[2] if what == "entry" else colours.series[3],
                         "line": {"width": 0.5, "color": colours.surface},
                     },
-                    text=_told(marked),
-                    hovertemplate="%{text}<extra></extra>",
-                )
+                    "text": np.array(_told(marked)),
+                    "hovertemplate": "%{text}<extra></extra>",
+                }
             )
     return lines
 
 
-def drawdown(bt: Backtest, colours: Palette) -> list[Any]:
+def drawdown(bt: Backtest, colours: Palette) -> list[Trace]:
     """Loss from the highest equity so far, as an area."""
     trace = _line(bt, bt.drawdown, "drawdown", {"color": colours.loss, "width": 1}, "%{y:.1%}")
-    trace.update(fill="tozeroy", showlegend=False)
-    return [trace]
+    return [trace | {"fill": "tozeroy", "showlegend": False}]
 
 
-def rolling_sharpe(bt: Backtest, colours: Palette) -> list[Any]:
+def rolling_sharpe(bt: Backtest, colours: Palette) -> list[Trace]:
     """Sharpe ratio of the last `window` bars, annualised; a gap where nothing varied."""
     values = pd.Series(_sharpes(bt), bt.equity.index).round(3)
     trace = _line(bt, values, "rolling Sharpe", {"color": colours.series[0], "width": 1.4}, "%{y:.2f}")
-    trace.update(showlegend=False)
-    return [trace]
+    return [trace | {"showlegend": False}]
 
 
-def monthly_returns(bt: Backtest, colours: Palette) -> list[Any]:
+def monthly_returns(bt: Backtest, colours: Palette) -> list[Trace]:
     """A table of years and months, and the year's own return; colour by sign and size."""
-    import plotly.graph_objects as go
-
     table = month_table(bt)
     shown = table.map(lambda x: "" if np.isnan(x) else f"{100 * x:.1f}").to_numpy()
     top = float(np.nanquantile(np.abs(table[MONTHS].to_numpy()), 0.95)) if table.notna().any().any() else 0.01
     return [
-        go.Heatmap(
-            x=list(table.columns),
-            y=[str(year) for year in table.index],
-            z=table.round(5).to_numpy(),
-            text=shown,
-            texttemplate="%{text}",
-            textfont={"size": 10},
-            zmid=0,
-            zmin=-max(top, 1e-4),
-            zmax=max(top, 1e-4),
-            colorscale=[list(step) for step in colours.scale],
-            showscale=False,
-            xgap=1,
-            ygap=1,
-            hovertemplate="%{y} %{x}: %{text} %<extra></extra>",
-        )
+        {
+            "type": "heatmap",
+            "x": list(table.columns),
+            "y": [str(year) for year in table.index],
+            "z": table.round(5).to_numpy(),
+            "text": shown.astype(str),
+            "texttemplate": "%{text}",
+            "textfont": {"size": 10},
+            "zmid": 0,
+            "zmin": -max(top, 1e-4),
+            "zmax": max(top, 1e-4),
+            "colorscale": [list(step) for step in colours.scale],
+            "showscale": False,
+            "xgap": 1,
+            "ygap": 1,
+            "hovertemplate": "%{y} %{x}: %{text} %<extra></extra>",
+        }
     ]
 
 
-def trades(bt: Backtest, colours: Palette) -> list[Any]:
+def trades(bt: Backtest, colours: Palette) -> list[Trace]:
     """How many closed trades made which return, losses and gains apart."""
-    import plotly.graph_objects as go
-
     returns = bt.trades.loc[bt.trades["status"] == "closed", "return"].to_numpy(dtype=float)
     if not len(returns):
-        return [go.Histogram(x=[], showlegend=False)]
+        return [{"type": "histogram", "x": [], "showlegend": False}]
     low, high = min(float(returns.min()), 0.0), max(float(returns.max()), 0.0)
     width = max((high - low) / 40, 1e-4)
     low = np.floor(low / width) * width
     edges = np.arange(low, high + 1.5 * width, width)
     counts, _ = np.histogram(returns, edges)
     middles = (edges[:-1] + edges[1:]) / 2
-    bar = go.Bar(
-        x=middles.round(6),
-        y=counts,
-        width=width * 0.9,
-        marker_color=np.where(middles < 0, colours.loss, colours.gain),
-        showlegend=False,
-        hovertemplate="%{y} trades near %{x:.1%}<extra></extra>",
-    )
+    bar = {
+        "type": "bar",
+        "x": middles.round(6),
+        "y": counts,
+        "width": width * 0.9,
+        "marker": {"color": np.where(middles < 0, colours.loss, colours.gain)},
+        "showlegend": False,
+        "hovertemplate": "%{y} trades near %{x:.1%}<extra></extra>",
+    }
     return [bar]
 
 
@@ -163,21 +164,18 @@ def stamps(index: pd.DatetimeIndex, freq: str) -> list[str]:
     return days  # the same, five times as fast
 
 
-def _line(bt: Backtest, series: pd.Series, name: str, line: dict[str, Any], shown: str) -> Any:
-    import plotly.graph_objects as go
-
+def _line(bt: Backtest, series: pd.Series, name: str, line: dict[str, Any], shown: str) -> Trace:
     thin = _thinned(series)
     digits = 2 if abs(thin).max() > 1_000 else 5
-    return go.Scatter(
-        x=np.array(
-            stamps(pd.DatetimeIndex(thin.index), bt.freq), dtype=object
-        ),  # a list is looked at in Python
-        y=thin.round(digits).to_numpy(),
-        mode="lines",
-        name=name,
-        line=line,
-        hovertemplate=f"%{{x}}: {shown}",
-    )
+    return {
+        "type": "scatter",
+        "x": np.array(stamps(pd.DatetimeIndex(thin.index), bt.freq)),
+        "y": thin.round(digits).to_numpy(),
+        "mode": "lines",
+        "name": name,
+        "line": line,
+        "hovertemplate": f"%{{x}}: {shown}",
+    }
 
 
 def _thinned(series: pd.Series) -> pd.Series:

@@ -5,6 +5,7 @@ Each part is a figure of its own (`parts`), and all of them are one figure (`tea
 
 from __future__ import annotations
 
+from functools import cache
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +46,8 @@ TITLES = {
 
 def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
     """Return everything in one figure, made to be read at 600 to 1,200 pixels' width."""
-    import plotly.graph_objects as go
-    from plotly.subplots import make_subplots
-
     years = part.years(bt)
-    heights = [HEIGHTS[name] for name in HEIGHTS]
+    heights = list(HEIGHTS.values())
     rows_of_months = 60 + 22 * years
     verdict, foot = tearsheet_luck.verdict(bt), tearsheet_luck.foot(bt)
     on_top = _on_top(bt, verdict)
@@ -57,45 +55,85 @@ def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
     bottom = 44 + LINE * (len(foot) + 3)
     total = 772 + top + bottom + rows_of_months
     heights[3] = rows_of_months / 900 * sum(heights[:3] + heights[4:])
-    figure = make_subplots(
-        rows=5,
-        cols=1,
-        row_heights=heights,
-        vertical_spacing=GAP / total,
-        subplot_titles=[_title(n, bt) for n in HEIGHTS],
-    )
-    beside = {"font": {"size": 13}, "x": 0, "xanchor": "left", "align": "left"}
-    figure.layout.annotations = [a.to_plotly_json() | beside for a in figure.layout.annotations]
+    layout: dict[str, Any] = {
+        "title": {"text": on_top, "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
+        "height": total,
+        "margin": {"t": top, "l": 62, "r": 18, "b": bottom},
+        "legend": dict(LEGEND),
+        "hovermode": "closest",
+    }
+    data, titles, notes = [], [], []
     for row, (name, traces) in enumerate(_traces(bt, dark=dark).items(), start=1):
-        for trace in traces:
-            figure.add_trace(trace, row=row, col=1)
-        _axes(figure, name, bt, row=row)
-    for row in (2, 3):
-        figure.update_xaxes(matches="x", row=row, col=1)
-    figure.layout.template = go.layout.Template(theme.template(dark=dark))
-    figure.update_layout(
-        title={"text": on_top, "y": 1 - 26 / total, "yref": "container", "yanchor": "top"},
-        height=total,
-        margin={"t": top, "l": 62, "r": 18, "b": bottom},
-        legend=LEGEND,
-        hovermode="closest",
-    )
-    figure.add_annotation(
-        text="<br>".join(["<b>Could it be luck?</b>", *foot]),
-        font_size=12,
-        align="left",
-        showarrow=False,
-        xref="paper",
-        yref="paper",
-        x=0,
-        y=0,
-        yshift=-44,
-        xshift=-44,
-        xanchor="left",
-        yanchor="top",
-        name="luck",
-    )
+        n = _number(row)
+        data += [trace | {"xaxis": f"x{n}", "yaxis": f"y{n}"} for trace in traces]
+        axes = _axes(name, bt)
+        low, high = _domains(heights, GAP / total)[row - 1]
+        layout[f"xaxis{n}"] = {"anchor": f"y{n}", "domain": [0.0, 1.0], **axes["x"]}
+        layout[f"yaxis{n}"] = {"anchor": f"x{n}", "domain": [low, high], **axes["y"]}
+        titles.append(_heading(_title(name, bt), high))
+        notes += _nothing(name, bt, n)
+    for n in ("2", "3"):
+        layout[f"xaxis{n}"]["matches"] = "x"
+    layout["annotations"] = [*titles, *notes, _luck(foot)]
+    return _figure(data, layout, dark=dark, rows=len(HEIGHTS))
+
+
+def _number(row: int) -> str:
+    return "" if row == 1 else str(row)
+
+
+def _domains(heights: list[float], gap: float) -> list[tuple[float, float]]:
+    """Where each part lies between the foot (0) and the top (1), as `make_subplots` puts them."""
+    room = 1.0 - gap * (len(heights) - 1)
+    shares = [room * (height / float(sum(heights))) for height in reversed(heights)]
+    lows = [sum(shares[:n]) + n * gap for n in range(len(shares))]
+    return [(low, low + share) for low, share in zip(lows, shares, strict=True)][::-1]
+
+
+def _heading(text: str, y: float) -> dict[str, Any]:
+    """A part's title, above its left corner."""
+    where = {"x": 0, "xanchor": "left", "xref": "paper", "y": y, "yanchor": "bottom", "yref": "paper"}
+    return {"text": text, "font": {"size": 13}, "align": "left", "showarrow": False, **where}
+
+
+def _luck(foot: list[str]) -> dict[str, Any]:
+    """The figures behind the verdict, at the foot."""
+    where = {"x": 0, "xref": "paper", "xanchor": "left", "y": 0, "yref": "paper", "yanchor": "top"}
+    return {
+        "text": "<br>".join(["<b>Could it be luck?</b>", *foot]),
+        "font": {"size": 12},
+        "align": "left",
+        "showarrow": False,
+        "xshift": -44,
+        "yshift": -44,
+        "name": "luck",
+        **where,
+    }
+
+
+def _figure(data: list[Any], layout: dict[str, Any], *, dark: bool, rows: int = 1) -> go.Figure:
+    """Make plotly's figure without plotly's look at each property, which takes longer than all the rest.
+
+    A test has it look. Traces can be added to a part by `row` and `col`, as after `make_subplots`.
+    """
+    import plotly.graph_objects as go
+
+    said = {"data": data, "layout": layout | {"template": theme.template(dark=dark)}}
+    if rows > 1:
+        said |= _rows(rows)
+    figure = go.Figure(said, _validate=False)
+    figure._validate = figure.layout._validate = True  # what a reader changes is looked at
+    for trace in figure.data:
+        trace._validate = True
     return figure
+
+
+@cache
+def _rows(rows: int) -> dict[str, Any]:
+    from plotly.subplots import make_subplots
+
+    empty = make_subplots(rows=rows, cols=1)
+    return {"_grid_str": empty._grid_str, "_grid_ref": empty._grid_ref}
 
 
 def _on_top(bt: Backtest, verdict: list[str]) -> str:
@@ -104,21 +142,21 @@ def _on_top(bt: Backtest, verdict: list[str]) -> str:
 
 def parts(bt: Backtest, *, dark: bool = False) -> dict[str, go.Figure]:
     """Return each part as a figure of its own: equity, drawdown, rolling_sharpe, monthly_returns, trades."""
-    import plotly.graph_objects as go
-
     figures = {}
     for name, traces in _traces(bt, dark=dark).items():
-        figure = go.Figure(traces)
-        _axes(figure, name, bt)
+        axes = _axes(name, bt)
         height = 110 + 24 * part.years(bt) if name == "monthly_returns" else 360 if name == "equity" else 280
-        figure.update_layout(
-            template=go.layout.Template(theme.template(dark=dark)),
-            title=_title(name, bt),
-            height=height,
-            showlegend=name == "equity",
-            legend=LEGEND,
-        )
-        figures[name] = figure
+        layout: dict[str, Any] = {
+            "xaxis": axes["x"],
+            "yaxis": axes["y"],
+            "title": {"text": _title(name, bt)},
+            "height": height,
+            "showlegend": name == "equity",
+            "legend": dict(LEGEND),
+        }
+        if notes := _nothing(name, bt, ""):
+            layout["annotations"] = notes
+        figures[name] = _figure(traces, {k: v for k, v in layout.items() if v != {}}, dark=dark)
     return figures
 
 
@@ -161,36 +199,31 @@ def _traces(bt: Backtest, *, dark: bool) -> dict[str, list[Any]]:
     }
 
 
-def _axes(figure: go.Figure, name: str, bt: Backtest, row: int | None = None) -> None:
-    where: dict[str, int] = {} if row is None else {"row": row, "col": 1}
+def _axes(name: str, bt: Backtest) -> dict[str, dict[str, Any]]:
+    """The axes x and y of a part, beside what the template says of them."""
+    x: dict[str, Any] = {}
+    y: dict[str, Any] = {}
     if name == "equity":
-        figure.update_yaxes(tickformat="~s", **where)
+        y = {"tickformat": "~s"}
     elif name == "drawdown":
-        figure.update_yaxes(tickformat=".0%", rangemode="tozero", **where)
+        y = {"tickformat": ".0%", "rangemode": "tozero"}
     elif name == "rolling_sharpe":
-        figure.update_yaxes(zeroline=True, **where)
+        y = {"zeroline": True}
     elif name == "monthly_returns":
-        figure.update_yaxes(type="category", autorange="reversed", showgrid=False, dtick=1, **where)
-        figure.update_xaxes(
-            type="category", side="bottom", showline=False, tickangle=0, tickfont_size=9, **where
-        )
+        y = {"type": "category", "autorange": "reversed", "showgrid": False, "dtick": 1}
+        x = {"type": "category", "side": "bottom", "showline": False, "tickangle": 0, "tickfont": {"size": 9}}
     elif name == "trades":
-        figure.update_xaxes(tickformat=".0%", zeroline=True, **where)
-        figure.update_yaxes(title="trades", **where)
+        x, y = {"tickformat": ".0%", "zeroline": True}, {"title": {"text": "trades"}}
     if name in ("equity", "drawdown", "rolling_sharpe"):
         ends = part.stamps(pd.DatetimeIndex(bt.equity.index[[0, -1]]), bt.freq)
-        figure.update_xaxes(range=ends, type="date", **where)
+        x = {"range": ends, "type": "date"}
         if len(bt.equity) == 1:  # else plotly makes a span of milliseconds around it
-            figure.update_xaxes(autorange=True, tickvals=ends[:1], ticktext=ends[:1], **where)
+            x |= {"autorange": True, "tickvals": ends[:1], "ticktext": ends[:1]}
+    return {"x": x, "y": y}
+
+
+def _nothing(name: str, bt: Backtest, number: str) -> list[dict[str, Any]]:
+    """What is said in the middle of a part that is empty."""
     text = part.nothing(name, bt)
-    if text:
-        number = "" if row in (None, 1) else row
-        figure.add_annotation(
-            text=text,
-            showarrow=False,
-            x=0.5,
-            y=0.5,
-            xref=f"x{number} domain",
-            yref=f"y{number} domain",
-            name="nothing",
-        )
+    where = {"x": 0.5, "y": 0.5, "xref": f"x{number} domain", "yref": f"y{number} domain"}
+    return [{"text": text, "showarrow": False, "name": "nothing", **where}] if text else []
