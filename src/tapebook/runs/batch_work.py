@@ -16,6 +16,7 @@ from tapebook.errors import RunFailed, UnknownName
 from tapebook.runs.batch import OVER
 from tapebook.runs.execute import terminable
 from tapebook.runs.record import Run
+from tapebook.runs.shared import brought
 from tapebook.runs.start import Order, carry_out, new_id
 from tapebook.runs.template import Template
 from tapebook.runs.watch import BEAT_SECONDS
@@ -147,7 +148,7 @@ class Work:
         if error is not None:  # it could not even be recorded
             item |= {"outcome": "failed", "error": f"{type(error).__name__}: {error}"}
         elif item["outcome"] == "running":
-            self._read(n, Run.read(self.config.reports / item["run_id"]).outcome)
+            self._read(n, Run.read(brought(self.config, item["run_id"])).outcome)
         else:
             item["outcome"] = "cancelled"
         if item["outcome"] not in OVER:
@@ -159,7 +160,7 @@ class Work:
     def _read(self, n: int, outcome: str) -> None:
         """Take an item's outcome from its run; waiting again if that may pass and tries are left."""
         item = self.items[n]
-        run = Run.read(self.config.reports / item["run_id"])
+        run = Run.read(brought(self.config, item["run_id"]))
         error = run.manifest.get("error")
         item |= {
             "outcome": outcome,
@@ -196,7 +197,7 @@ class Work:
             with suppress(BaseException):
                 future.result()
             with suppress(Exception):
-                self._read(n, Run.read(self.config.reports / self.items[n]["run_id"]).outcome)
+                self._read(n, Run.read(brought(self.config, self.items[n]["run_id"])).outcome)
             if self.items[n]["outcome"] not in OVER or self.items[n]["outcome"] == "cancelled":
                 self.items[n]["outcome"] = "waiting"
                 with suppress(Exception):

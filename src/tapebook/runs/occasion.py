@@ -27,6 +27,7 @@ from tapebook.runs.book import settled
 from tapebook.runs.files import read_json
 from tapebook.runs.publish import address
 from tapebook.runs.record import MANIFEST, PAGE
+from tapebook.runs.shared import shared
 from tapebook.runs.start import find_template, finish, new_id, run
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def _again(config: Config, catalog: Catalog, held: Held) -> bool:
         if manifest := read_json(folder / MANIFEST):
             lost = {"cell": None, "name": "Lost", "message": "the worker ended at its start", "traceback": ""}
             finish(folder, manifest, "lost", lost, None, catalog)
+            shared(config, folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)
         return True

@@ -24,6 +24,7 @@ from tapebook.progress import Report
 from tapebook.runs import provenance, template
 from tapebook.runs.files import read_json, write_json
 from tapebook.runs.record import MANIFEST, NOTEBOOK, TEMPLATE, Run
+from tapebook.runs.shared import shared
 from tapebook.runs.template import Template
 from tapebook.runs.watch import Watch, size
 
@@ -171,6 +172,7 @@ def carry_out(
         manifest["kernel"] = ended.kernel
         with _writing(f"run {manifest['run_id']} ended ({ended.outcome}), but that cannot be recorded"):
             finish(folder, manifest, ended.outcome, ended.error, seconds, catalog)
+            shared(config, folder)
     finally:
         catalog.close()
     if ended.interrupt is not None:
