@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from tapebook.data.calendar import expected_bars
-from tapebook.data.quality import check, worst
+from tapebook.data.quality import check, check_all, worst
+from tapebook.data.quality_moves import SPIKE, _unusual
 
 
 def clean(T=400, seed=0, calendar="XNYS", freq="1d", start="2015-01-02", end="2018-01-01"):
@@ -240,3 +244,41 @@ def test_one_bar_or_none():
     assert judge(clean(T=1)[:0]).is_empty()
     assert judge(clean())["ts"].dtype == pl.Datetime("us", "UTC")
     assert isinstance(judge(put(clean(), 3, volume=0.0))["ts"][0].astimezone(UTC), datetime)
+
+
+def slow_unusual(moves):
+    """Every move beside a rolling median of all of them: what `_unusual` does for the large ones alone."""
+    size = pl.Series(np.abs(moves))
+    around = size.rolling_median(min(61, len(moves) | 1), min_samples=1, center=True).to_numpy()
+    floor = max(float(size.median()) / 2, 1e-4)
+    return np.flatnonzero(np.abs(moves) > SPIKE * np.maximum(around, floor)).tolist()
+
+
+@given(st.integers(2, 200), st.integers(0, 10**6))
+def test_unusual_moves_are_those_of_the_slow_way(n, seed):
+    chance = np.random.default_rng(seed)
+    moves = chance.standard_t(1.5, n) * 0.01 * (chance.random(n) < chance.choice([1.0, 0.4]))
+    assert _unusual(moves) == slow_unusual(moves)
+
+
+def test_many_symbols_are_judged_as_each_alone():
+    chance = np.random.default_rng(5)
+    parts, alone, calendars, paid = [], [], {}, []
+    for at, calendar in enumerate(["XNYS", "24/7", "XNYS", "XLON", "24/7", "XNYS"]):
+        name, n = f"S{9 - at}", [60, 1, 300, 40, 2, 250][at]
+        stamps = expected_bars(calendar, "1d", "2018", "2019")[:n]
+        stamps = stamps[np.sort(chance.choice(n, n - n // 20, replace=False))]
+        close = np.round(50 * np.exp(np.cumsum(chance.standard_t(2.2, len(stamps)) * 0.02)), 2)
+        close[len(close) // 2 : len(close) // 2 + 7] = close[len(close) // 2]
+        close[-1:] *= 2.0
+        frame = pl.DataFrame({"ts": pl.Series(stamps.tz_localize(None).to_numpy("datetime64[us]"))})
+        prices = {"open": close, "high": close + 0.1, "low": close - 0.1, "close": close}
+        frame = frame.with_columns(pl.col("ts").dt.replace_time_zone("UTC"), **prices, volume=pl.lit(0.0))
+        action = pl.DataFrame({"ts": frame["ts"].tail(1), "split": [2.0], "dividend": [0.1]})
+        alone.append(check(frame, symbol=name, freq="1d", calendar=calendar, actions=action))
+        parts.append(frame.with_columns(symbol=pl.lit(name)))
+        paid.append(action.with_columns(symbol=pl.lit(name)))
+        calendars[name] = calendar
+    together = check_all(pl.concat(parts), freq="1d", calendars=calendars, actions=pl.concat(paid))
+    assert_frame_equal(together, pl.concat(alone))
+    assert {"gap", "stale", "zero_volume", "jump"} <= set(together["check_name"])

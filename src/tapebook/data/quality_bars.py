@@ -12,15 +12,18 @@ STALE = 5
 Finding = tuple[str, str, int, float, str]
 """check_name, severity, row, value, detail."""
 
+Check = Callable[[dict[str, np.ndarray], np.ndarray], list[Finding]]
+"""Judges bars of one or more symbols, one after the other: the fields, and the first row of each symbol."""
 
-def _missing_close(v: dict[str, np.ndarray]) -> list[Finding]:
+
+def _missing_close(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Finding]:
     return [
         ("missing_close", "severe", int(r), np.nan, "no closing price")
         for r in np.flatnonzero(np.isnan(v["close"]))
     ]
 
 
-def _not_positive(v: dict[str, np.ndarray]) -> list[Finding]:
+def _not_positive(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
     for name in ("open", "high", "low", "close"):
         for row in np.flatnonzero(v[name] <= 0):
@@ -34,7 +37,7 @@ def _not_positive(v: dict[str, np.ndarray]) -> list[Finding]:
     return found
 
 
-def _high_below_low(v: dict[str, np.ndarray]) -> list[Finding]:
+def _high_below_low(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Finding]:
     rows = np.flatnonzero(v["high"] < v["low"])
     return [
         (
@@ -48,7 +51,7 @@ def _high_below_low(v: dict[str, np.ndarray]) -> list[Finding]:
     ]
 
 
-def _outside_range(v: dict[str, np.ndarray]) -> list[Finding]:
+def _outside_range(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
     fits = ~(v["high"] < v["low"])
     for name in ("open", "close"):
@@ -59,19 +62,15 @@ def _outside_range(v: dict[str, np.ndarray]) -> list[Finding]:
     return found
 
 
-def _zero_volume(v: dict[str, np.ndarray]) -> list[Finding]:
+def _zero_volume(v: dict[str, np.ndarray], starts: np.ndarray) -> list[Finding]:
     return [
         ("zero_volume", "info", first, float(n), f"{n} {'bars' if n > 1 else 'bar'} without volume")
-        for first, n in runs(v["volume"] == 0)
+        for first, n in runs(v["volume"] == 0, starts)
     ]
 
 
-def _stale(v: dict[str, np.ndarray]) -> list[Finding]:
-    prices = [v[name] for name in ("open", "high", "low", "close")]
-    known = [p for p in prices if not np.isnan(p).all()]
-    same = np.zeros(len(v["close"]), bool)
-    if len(same) > 1:
-        same[1:] = np.logical_and.reduce([p[1:] == p[:-1] for p in known]) if known else False
+def _stale(v: dict[str, np.ndarray], starts: np.ndarray) -> list[Finding]:
+    same = as_before(v, starts)
     return [
         ("stale", "warning", first - 1, float(n + 1), f"{n + 1} bars in a row with the same prices")
         for first, n in runs(same)
@@ -79,7 +78,29 @@ def _stale(v: dict[str, np.ndarray]) -> list[Finding]:
     ]
 
 
-CHECKS: tuple[Callable[[dict[str, np.ndarray]], list[Finding]], ...] = (
+def as_before(v: dict[str, np.ndarray], starts: np.ndarray) -> np.ndarray:
+    """Which bars have the prices of the symbol's bar before; a price that a symbol never has is left out."""
+    size = len(v["close"])
+    same, some = np.ones(size, bool), np.zeros(size, bool)
+    for name in ("open", "high", "low", "close"):
+        lacks = np.isnan(v[name])
+        alike = np.zeros(size, bool)
+        alike[1:] = v[name][1:] == v[name][:-1]
+        if lacks.any():
+            never = np.repeat(
+                np.logical_and.reduceat(lacks, starts), np.diff(starts, append=size)
+            )  # of the whole symbol
+            alike |= never
+            some |= ~never
+        else:
+            some[:] = True
+        same &= alike
+    same &= some
+    same[starts] = False
+    return same
+
+
+CHECKS: tuple[Check, ...] = (
     _missing_close,
     _not_positive,
     _high_below_low,
@@ -89,16 +110,24 @@ CHECKS: tuple[Callable[[dict[str, np.ndarray]], list[Finding]], ...] = (
 )
 
 
-def runs(mask: np.ndarray) -> Iterable[tuple[int, int]]:
-    """First row and length of each run of true rows."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return [(int(a), int(b - a)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+def runs(mask: np.ndarray, starts: np.ndarray | None = None) -> Iterable[tuple[int, int]]:
+    """First row and length of each run of true rows; a run ends where another symbol starts."""
+    padded = np.concatenate([[0], mask.astype(np.int8), [0]])
+    steps = np.diff(padded)
+    firsts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+    if starts is not None and len(starts) > 1:
+        cut = starts[1:][mask[starts[1:]] & mask[starts[1:] - 1]]
+        firsts, ends = np.sort(np.concatenate([firsts, cut])), np.sort(np.concatenate([ends, cut]))
+    return list(zip(firsts.tolist(), (ends - firsts).tolist(), strict=True))
 
 
-def duplicates(stamps: np.ndarray, v: dict[str, np.ndarray]) -> list[Finding]:
-    """Stamps that are there twice: `stamps` sorted, shape (T,)."""
+def duplicates(stamps: np.ndarray, v: dict[str, np.ndarray], starts: np.ndarray) -> list[Finding]:
+    """Stamps that a symbol has twice: `stamps` sorted within each symbol, shape (T,)."""
     found: list[Finding] = []
-    for row in np.flatnonzero(stamps[1:] == stamps[:-1]) + 1:
+    again = np.zeros(len(stamps), bool)
+    again[1:] = stamps[1:] == stamps[:-1]
+    again[starts] = False
+    for row in np.flatnonzero(again):
         alike = all(a[row] == a[row - 1] or (np.isnan(a[row]) and np.isnan(a[row - 1])) for a in v.values())
         told = "the same bar twice" if alike else "two bars with this stamp and different values"
         found.append(("duplicate", "info" if alike else "severe", int(row), float(v["close"][row]), told))

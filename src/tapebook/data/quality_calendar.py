@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tapebook.data.quality_bars import runs
@@ -11,19 +13,59 @@ Placed = tuple[str, str, np.datetime64, float, str]
 """check_name, severity, ts, value, detail."""
 
 
-def against(stamps: np.ndarray, freq: Frequency, calendar: str) -> list[Placed]:
-    """Compare sorted stamps (datetime64[us], shape (T,)) with those expected from the first to the last.
+def against(
+    stamps: np.ndarray, starts: np.ndarray, freq: Frequency, calendars: Sequence[str]
+) -> list[tuple[int, Placed]]:
+    """Compare the stamps of each symbol with those expected from its first to its last.
 
     Weekly and monthly bars are not compared. Where most bars stand beside their places, that is said
     once, instead of a gap from end to end.
+
+    Parameters
+    ----------
+    stamps : datetime64[us], shape (T,)
+        Of one symbol after the other, sorted within each.
+    starts : int, shape (N,)
+        First row of each symbol.
+    calendars : sequence of N str
+        Each one's calendar.
+
+    Returns
+    -------
+    list of (int, Placed)
+        The symbol's position, and the finding.
     """
+    if freq.unit in ("w", "mo") or not len(stamps):
+        return []
+    found: list[tuple[int, Placed]] = []
+    ends = np.append(starts[1:], len(stamps))
+    wanted = _expected(stamps, starts, ends, freq, calendars)
+    for at, (start, end, calendar) in enumerate(zip(starts.tolist(), ends.tolist(), calendars, strict=True)):
+        if end - start > 1:
+            mine, places = stamps[start:end], wanted[calendar]
+            lo, hi = np.searchsorted(places, mine[0]), np.searchsorted(places, mine[-1], side="right")
+            if hi - lo != len(mine) or not np.array_equal(places[lo:hi], mine):
+                found += [(at, placed) for placed in _compared(mine, places[lo:hi], freq, calendar)]
+    return found
+
+
+def _expected(
+    stamps: np.ndarray, starts: np.ndarray, ends: np.ndarray, freq: Frequency, calendars: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """The stamps of complete series, by calendar, over the span of all its symbols."""
     from tapebook.data.calendar import expected_bars
 
-    if len(stamps) < 2 or freq.unit in ("w", "mo"):
-        return []
-    first, last = (np.datetime_as_string(stamps[i]) for i in (0, -1))
-    expected = expected_bars(calendar, freq, f"{first}+00:00", f"{last}+00:00")
-    wanted = expected.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    names, wanted = np.asarray(calendars, dtype=object), {}
+    for calendar in dict.fromkeys(calendars):
+        mine = names == calendar
+        first, last = stamps[starts[mine]].min(), stamps[ends[mine] - 1].max()
+        spoken = [f"{np.datetime_as_string(moment)}+00:00" for moment in (first, last)]
+        expected = expected_bars(calendar, freq, *spoken)
+        wanted[calendar] = expected.tz_localize(None).to_numpy(dtype="datetime64[us]")
+    return wanted
+
+
+def _compared(stamps: np.ndarray, wanted: np.ndarray, freq: Frequency, calendar: str) -> list[Placed]:
     missing, strange = ~_among(wanted, stamps), ~_among(stamps, wanted)
     beside = strange.mean() > 0.5 and (not len(wanted) or missing.mean() > 0.5)
     if beside:

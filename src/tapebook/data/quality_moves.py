@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +25,11 @@ LARGE = 0.25
 """A move of one bar that is worth a word, whatever its cause."""
 
 
+Actions = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of one symbol: from when on each action holds, its split (1 for none), its dividend (0 for none)."""
+Record = dict[int, Actions]
+
+
 @dataclass(frozen=True)
 class _Step:
     """From one close to the next bar with one; `split` and `dividend` are what is on record between."""
@@ -41,64 +48,88 @@ class _Step:
 def jumps(
     stamps: np.ndarray,
     values: dict[str, np.ndarray],
-    actions: pl.DataFrame | None,
-    freq: Frequency,
-    calendar: str,
+    starts: np.ndarray,
+    record: Record,
 ) -> list[Finding]:
     """Bad prints, moves like a split, splits that the price does not show, and large moves.
 
     Parameters
     ----------
     stamps : datetime64[us], shape (T,)
-        Sorted.
+        Of one symbol after the other, sorted within each.
     values : dict of float64, shape (T,)
         The fields, raw.
-    actions : polars frame, optional
-        ts (ex-date), split, dividend.
+    starts : int, shape (N,)
+        First row of each symbol.
+    record : dict
+        Moments, splits and dividends on record of the symbols that have any, by their position.
     """
     rows = np.flatnonzero(values["close"] > 0)
-    if len(rows) < 3:
-        return []
-    splits, dividends = _on_record(stamps[rows], actions, freq, calendar)
+    bounds = np.append(np.searchsorted(rows, starts), len(rows)).tolist()
+    found: list[Finding] = []
+    for at, (start, end) in enumerate(pairwise(bounds)):
+        if end - start >= 3:
+            found += _of_one(stamps, values, rows[start:end], record.get(at))
+    return found
+
+
+def _of_one(
+    stamps: np.ndarray, values: dict[str, np.ndarray], rows: np.ndarray, record: Actions | None
+) -> list[Finding]:
     closes = values["close"][rows]
+    splits, dividends = _on_record(stamps[rows], record)
     moves = np.log((closes[1:] * splits[1:] + dividends[1:]) / closes[:-1])
     found: list[Finding | None] = []
     back = np.zeros(len(moves), bool)
-    for i in np.flatnonzero(np.abs(moves) > SPIKE * _usual(moves)):
+    for i in _unusual(moves):
         if back[i]:
             continue
         row = int(rows[i + 1])
-        returned = _returns_at(moves, int(i))
+        returned = _returns_at(moves, i)
         if returned and abs(moves[i]) > 0.05:
             back[i + 1 : returned + 1] = True
-            found.append(_bad_print(row, float(np.expm1(moves[i])), returned - int(i)))
+            found.append(_bad_print(row, float(np.expm1(moves[i])), returned - i))
             continue
         step = _Step(closes[i], values["open"][row], closes[i + 1], splits[i + 1], dividends[i + 1])
         found.append(_jump(row, step))
     return [finding for finding in found if finding is not None]
 
 
-def _on_record(
-    stamps: np.ndarray, actions: pl.DataFrame | None, freq: Frequency, calendar: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split and dividend at each bar: those since the bar before, so that a halt or a week hides none."""
-    splits, dividends = np.ones(len(stamps)), np.zeros(len(stamps))
-    if actions is None or not len(actions):
-        return splits, dividends
+def on_record(
+    actions: pl.DataFrame, symbols: Sequence[str], calendars: Sequence[str], freq: Frequency
+) -> Record:
+    """Arrange actions (symbol, ts, split, dividend) by the position of their symbols."""
+    where = {symbol: at for at, symbol in enumerate(symbols)}
+    dates = actions["ts"].dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
+    at = np.array([where.get(name, -1) for name in actions["symbol"].to_list()], dtype=np.int64)
+    if freq.intraday:
+        from tapebook.data.adjust import moments
+
+        dates = moments(dates, [calendars[place] for place in at])
     # 0 means none in either column, as in the lake
     split = actions["split"].fill_null(1.0).fill_nan(1.0).to_numpy()
-    dates = actions["ts"].dt.replace_time_zone(None).to_numpy().astype("datetime64[us]")
-    at = np.searchsorted(stamps, _moments(dates, freq, calendar), side="left")
+    dividend = actions["dividend"].fill_null(0.0).fill_nan(0.0).to_numpy()
+    order = np.argsort(at, kind="stable")
+    places, first = np.unique(at[order], return_index=True)
+    parts = zip(places.tolist(), np.split(order, first[1:]), strict=True)
+    return {
+        place: (dates[mine], np.where(split > 0, split, 1.0)[mine], dividend[mine])
+        for place, mine in parts
+        if place >= 0
+    }
+
+
+def _on_record(stamps: np.ndarray, actions: Actions | None) -> tuple[np.ndarray, np.ndarray]:
+    """Split and dividend at each bar: those since the bar before, so that a halt or a week hides none."""
+    splits, dividends = np.ones(len(stamps)), np.zeros(len(stamps))
+    if actions is None:
+        return splits, dividends
+    moments, split, dividend = actions
+    at = np.searchsorted(stamps, moments, side="left")
     there = at < len(stamps)
-    np.multiply.at(splits, at[there], np.where(split > 0, split, 1.0)[there])
-    np.add.at(dividends, at[there], actions["dividend"].fill_null(0.0).fill_nan(0.0).to_numpy()[there])
+    np.multiply.at(splits, at[there], split[there])
+    np.add.at(dividends, at[there], dividend[there])
     return splits, dividends
-
-
-def _moments(dates: np.ndarray, freq: Frequency, calendar: str) -> np.ndarray:
-    from tapebook.data.adjust import moments
-
-    return moments(dates, [calendar] * len(dates)) if freq.intraday else dates
 
 
 def _bad_print(row: int, move: float, bars: int) -> Finding:
@@ -130,16 +161,32 @@ def _told(step: _Step, raw: float, split: float) -> str:
     return f"moved {raw:+.1%}, like a split of {whole}, and one of {_spoken(step.split)} is on record"
 
 
-def _usual(moves: np.ndarray) -> np.ndarray:
-    """Median size of the moves around each, shape (T-1,); never below half of that of all."""
-    import polars as pl
+def _unusual(moves: np.ndarray) -> list[int]:
+    """Where a move is many times the median of those around it, which counts as half of that of all at least.
 
-    size = pl.Series(np.abs(moves))
-    window = min(61, len(moves) | 1)
-    around = size.rolling_median(window, min_samples=1, center=True).to_numpy()
-    floor = max(float(size.median() or 0.0) / 2, 1e-4)  # type: ignore[arg-type]
-    answer: np.ndarray = np.maximum(around, floor)
+    Only moves that are large beside the half of all are looked at more closely: few are.
+    """
+    size = np.abs(moves)
+    floor = max(float(np.median(size)) / 2, 1e-4)
+    large = np.flatnonzero(size > SPIKE * floor)
+    if not len(large):
+        return []
+    around = _medians(size, large, min(61, len(size) | 1) // 2)
+    answer: list[int] = large[size[large] > SPIKE * np.maximum(around, floor)].tolist()
     return answer
+
+
+def _medians(size: np.ndarray, rows: np.ndarray, half: int) -> np.ndarray:
+    """Median of the values from `half` before to `half` after each row, as far as there are any."""
+    found = np.empty(len(rows))
+    inside = (rows >= half) & (rows < len(size) - half)
+    if inside.any():
+        windows = np.lib.stride_tricks.sliding_window_view(size, 2 * half + 1)
+        found[inside] = np.median(windows[rows[inside] - half], axis=1)
+    for spot in np.flatnonzero(~inside):
+        row = rows[spot]
+        found[spot] = np.median(size[max(row - half, 0) : row + half + 1])
+    return found
 
 
 def _returns_at(moves: np.ndarray, i: int) -> int:
