@@ -79,3 +79,39 @@ def test_deleted_bars_are_told_too_and_nothing_is_told_twice(desk):
     assert len(first) == known + 2
     assert first.iloc[1]["removed"] == 5
     assert desk.revisions().equals(first)
+
+
+def test_bars_that_come_late_make_stale_what_read_the_gap(tmp_path):
+    """Backfilled, and filled in: told of what read that time; bars that are new for all are no revision."""
+    with Desk.open(tmp_path) as desk:
+
+        def load(symbol, start=None, end=None):
+            return desk.ingest("sample", symbol, start=start, end=end)
+
+        load("IBM", "2005-01-01", "2006-12-31")
+        load("IBM", "2008-01-01", "2009-12-31")
+        load("AAPL", "2005-01-01", "2009-06-30")
+        assert desk.revisions().empty  # a new symbol, and bars behind the others, are news
+        bars = desk.bars("AAPL,IBM")
+        both = desk.backtest("momentum", bars)  # reads all of it
+        gone = desk.backtest("momentum", desk.bars("AAPL,IBM", end="2006-06"))
+        later = desk.backtest("momentum", desk.bars("IBM", start="2008"))
+        scan = desk.trends(desk.bars("IBM", start="2005", end="2008-06"))
+        load("AAPL", "2009-07-01", "2009-12-31")  # IBM had these days: `both` read none of AAPL
+        load("IBM", "2007-01-01", "2007-12-31")
+        load("IBM", "2002-01-01", "2004-12-31")
+        load("IBM", "2010-01-01", "2010-12-31")  # the next days: no revision
+        told = desk.revisions().query("added > 0")
+        assert told[["symbol", "added", "changed"]].to_numpy().tolist() == [
+            ["IBM", 756, 0],
+            ["IBM", 251, 0],
+            ["AAPL", 128, 0],
+        ]
+        stale = desk.results().set_index("id")["stale"]
+        number = told["snapshot"].iloc[1]
+        assert "379 late bars of AAPL, IBM" in stale[both.id]
+        assert stale[both.id].endswith(f" by snapshot {number}")
+        assert stale[gone.id] == stale[later.id] == ""
+        (row,) = desk.scans().to_dict("records")
+        assert row["id"] == scan.id
+        assert "251 late bars of IBM" in row["stale"]

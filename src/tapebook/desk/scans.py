@@ -42,13 +42,15 @@ class ScanRoom(StrategyRoom):
     def scans(
         self, kind: str | None = None, *, tag: str | None = None, limit: int | None = 50
     ) -> pd.DataFrame:
-        """List stored scans, newest first."""
+        """List stored scans, newest first; `stale` says what was revised since under one."""
         import pandas as pd
 
         if kind is not None and kind not in KINDS:
             raise UnknownName("kind of scan", kind, KINDS)
         names = ["id", "kind", "created", "symbols", "asked", "held", "coverage", "end", "snapshot", "run_id"]
-        return pd.DataFrame(self.catalog.scans.list(kind=kind, tag=tag, limit=limit), columns=names)
+        rows = self.catalog.scans.list(kind=kind, tag=tag, limit=limit)
+        marked = [row | {"stale": stale} for row, stale in zip(rows, self.stale(rows), strict=True)]
+        return pd.DataFrame(marked, columns=[*names, "stale"])
 
     def findings(self, id: str) -> pd.DataFrame:
         """Read the findings of a stored scan back, numbered as they were."""

@@ -1,0 +1,53 @@
+"""Whether what was computed has read bars that are other ones by now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tapebook.data.when import first_moment, last_moment
+from tapebook.schema import Frequency
+
+Reading = Mapping[str, Any]
+"""What was read: `snapshot`, `symbols` (None: all), `freq`, and the span `start` to `end`, None for open."""
+
+
+def told(revisions: Sequence[Mapping[str, Any]], readings: Sequence[Reading]) -> str:
+    """Say what was revised under these readings, "" for nothing.
+
+    `revisions` are rows of the catalogue, of snapshots after the oldest of the readings.
+    """
+    asked = [(reading, *_span(reading)) for reading in readings if reading["snapshot"] is not None]
+    found = [one for one in revisions if any(_touches(one, *reading) for reading in asked)]
+    if not found:
+        return ""
+    bars = sum(one["changed"] + one["removed"] for one in found)
+    actions, late = (sum(one[name] for one in found) for name in ("actions", "added"))
+    parts = ((bars, "bars"), (actions, "splits or dividends"), (late, "late bars"))
+    counts = " and ".join(f"{n:,} {what}" for n, what in parts if n)
+    symbols = sorted({one["symbol"] for one in found})
+    named = ", ".join(symbols[:3]) + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "")
+    did = "revised" if bars or actions else "added"
+    return f"{counts} of {named} {did} by snapshot {max(one['snapshot'] for one in found)}"
+
+
+def _span(reading: Reading) -> tuple[str, str]:
+    """First and last second, as rows write them."""
+    first, last = first_moment(reading["start"], "start"), last_moment(reading["end"], "end")
+    return (
+        "" if first is None else first.isoformat(timespec="seconds"),
+        "9999" if last is None else last.isoformat(timespec="seconds"),
+    )
+
+
+def _touches(revision: Mapping[str, Any], reading: Reading, first: str, last: str) -> bool:
+    """Whether an earlier snapshot, this symbol and bars of this span were read."""
+    if revision["snapshot"] <= reading["snapshot"]:
+        return False
+    if reading["symbols"] is not None and revision["symbol"] not in reading["symbols"]:
+        return False
+    if revision["freq"] and reading["freq"]:
+        shorter = Frequency.parse(revision["freq"]).seconds <= Frequency.parse(reading["freq"]).seconds
+        if not shorter:  # a longer bar is made of shorter ones, never the other way round
+            return False
+    return bool(revision["first"] <= last and revision["last"] >= first)
