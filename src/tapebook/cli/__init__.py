@@ -52,6 +52,7 @@ def _attach() -> None:
         data,
         deliver,
         documents,
+        edits,
         events,
         forward,
         items,
@@ -75,6 +76,7 @@ def _attach() -> None:
 
     for room in (
         data,
+        edits,
         universe,
         strategy,
         versions,

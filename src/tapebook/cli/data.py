@@ -163,9 +163,14 @@ def revisions(symbols: str | None, limit: int, json_: bool) -> None:
 @click.argument("symbols")
 @click.option("--freq", help="Only bars of this length.")
 @spanned
+@click.option("--reason", default="", help="Why: then it is a correction, which later ingestions keep.")
 @yes
-def delete(symbols: str, yes: bool, **options: str | None) -> None:
-    """Delete the bars of SYMBOLS (comma separated). Earlier snapshots stay readable."""
+def delete(symbols: str, yes: bool, **options: Any) -> None:
+    """Delete the bars of SYMBOLS (comma separated); `data restore` undoes it. Earlier snapshots stay.
+
+    \b
+    tapebook data delete AAPL --start 2010-01-04 --end 2010-01-04 --reason "bad print"
+    """
     with open_desk() as desk:
         confirmed(
             f"Delete bars of {symbols}?",

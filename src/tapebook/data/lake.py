@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapebook.data import read, s3, snapshots
 from tapebook.data.compact import Compacted, compact
+from tapebook.data.edit import Edited, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
 from tapebook.data.store import EMPTY, Store
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
     from tapebook.data.revised import Revised
 
 __all__ = ["Compacted", "Lake", "Written"]
+
+
+UNDOABLE_DAYS = 30.0
+"""A deletion without a reason can be undone for so long; a compaction lets go of it then."""
 
 
 class Lake:
@@ -107,22 +113,102 @@ class Lake:
         start: When = None,
         end: When = None,
         note: str = "",
+        who: str = "",
+        reason: str = "",
     ) -> Written:
         """Delete bars of `symbols`, of one length and between two times, or all. Both ends count.
 
         Findings go with the last bar of their length, actions and instrument with the symbol's
         last bar. Earlier snapshots stay readable. Raises UnknownName for an unknown symbol.
+
+        Parameters
+        ----------
+        who, reason : str
+            Whom the log of edits names, if anybody, and why; a deletion with a reason is a correction, which
+            an ingestion keeps.
         """
         length = None if freq is None else Frequency.parse(freq)
-        return delete(self._store, _names(symbols), length, start, end, note)
+        record = partial(strike, store=self._store, reason=reason, who=who) if who else None
+        return delete(self._store, _names(symbols), length, start, end, note, record)
 
-    def compact(self, *, keep: Collection[int] = (), until: int | None = None) -> Compacted:
+    def edit(
+        self,
+        bars: pl.DataFrame,
+        *,
+        reason: str,
+        who: str,
+        seen: int | None = None,
+        add: bool = False,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> Edited:
+        """Change fields of single bars by hand, all of them or none, as a new snapshot.
+
+        Parameters
+        ----------
+        bars : polars frame
+            symbol, freq, ts (UTC) and the five fields, of which null leaves what is there. Columns
+            `was_open` … say what was seen there; null was not looked at.
+        reason, who : str
+            Kept with every bar, with the values before and after; see `edits`.
+        seen : int, optional
+            The snapshot that the change was made from.
+        add : bool
+            Make bars that are not there; otherwise they are an error.
+        force : bool
+            Store what the quality checks call wrong; the findings stay with it.
+        dry_run : bool
+            Judge and answer, write nothing.
+
+        Raises
+        ------
+        Changed
+            If a bar is another by now than was seen, or somebody else has corrected it and neither `seen`
+            nor a `was_` column says that this is known.
+        BadInput
+            If a bar is not there, is given twice, or would be wrong: high below low, a close outside of
+            both, a price that is not above 0.
+        UnknownName
+            If the lake does not hold a symbol.
+        """
+        return edit(
+            self._store, bars, reason=reason, who=who, seen=seen, add=add, force=force, dry_run=dry_run
+        )
+
+    def undo(self, number: int, *, who: str, reason: str = "") -> Edited:
+        """Put back what edit `number` changed or deleted, as a new snapshot.
+
+        Raises
+        ------
+        UnknownName
+            If there is no such edit.
+        Changed
+            If a bar is another by now than the edit left it.
+        BadInput
+            If it was undone already.
+        """
+        return undo(self._store, number, reason=reason, who=who)
+
+    def edits(
+        self, symbols: Sequence[str] | None = None, *, number: int | None = None, limit: int | None = 100
+    ) -> pl.DataFrame:
+        """List changes by hand, newest first: one row an edit, symbol and length; of `number` its bars."""
+        return edits(self._store, symbols, number, limit)
+
+    def corrections(self, symbols: Sequence[str], freq: str | Frequency = "1d") -> pl.DataFrame:
+        """Return the bars that a correction stands for now: the last rows of `edits` of each."""
+        return corrections(self._store, symbols, str(Frequency.parse(freq)))
+
+    def compact(
+        self, *, keep: Collection[int] = (), until: int | None = None, undoable: float = UNDOABLE_DAYS
+    ) -> Compacted:
         """Merge small files, drop all snapshots but the newest and `keep`, and remove unused files.
 
         No answer changes, now or at a snapshot that is kept. Others may read meanwhile. Snapshots after
-        number `until` stay as well: those that nobody was told of yet.
+        number `until` stay as well: those that nobody was told of yet. So do those from before a correction,
+        and from before other deletions of the last `undoable` days.
         """
-        return compact(self._store, set(keep), until)
+        return compact(self._store, {*keep, *kept(self._store, undoable)}, until)
 
     # ---- reading
 
@@ -153,6 +239,22 @@ class Lake:
                 raise
             _refuse(names)
             return nothing("bars").drop_columns("freq").select(["symbol", "ts", *FIELDS])
+
+    def stored(
+        self, symbols: Sequence[str], freq: str | Frequency, *, since: When = None
+    ) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """What new bars of these symbols are judged beside, of one snapshot; unknown symbols have none.
+
+        Returns
+        -------
+        bars, actions, findings
+            Bars of this length from `since` on (symbol, ts and the five fields, in no order), all actions,
+            and the findings on bars of this length.
+        """
+        length = Frequency.parse(freq)
+        return self._or_empty(
+            None, lambda view: read.stored(view, symbols, length, since), read.stored_nothing
+        )
 
     def bars(
         self,

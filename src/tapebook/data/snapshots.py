@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 AsOf = int | str | date | datetime | None
 """A snapshot's number (also as digits), or a time; None is now."""
 
-SETTING_UP = "map_contains(changes, 'schemas_created') OR map_contains(changes, 'tables_created')"
+SETTING_UP = (
+    "(map_contains(changes, 'schemas_created') OR map_contains(changes, 'tables_created')) "
+    "AND NOT map_contains(changes, 'tables_inserted_into')"
+)
+"""Snapshots that made tables and wrote nothing: nobody reads them."""
 _WORDS = {"inserted_into": "rows added", "deleted_from": "rows removed", "merge_adjacent": "files merged"}
 
 

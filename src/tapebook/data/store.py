@@ -60,6 +60,7 @@ class Transaction:
     cursor: DuckDBPyConnection
     changed: bool = False
     snapshot: int = -1
+    note: str = ""
 
 
 class Store:
@@ -113,10 +114,10 @@ class Store:
         with s3.told(self.files), closing(self._cursor(create=True)) as cursor, self.lock():
             cursor.execute("BEGIN")
             try:
-                transaction = Transaction(cursor)
+                transaction = Transaction(cursor, note=note)
                 yield transaction
                 if transaction.changed:
-                    cursor.execute(f"CALL {NAME}.set_commit_message('tapebook', ?)", [note])
+                    cursor.execute(f"CALL {NAME}.set_commit_message('tapebook', ?)", [transaction.note])
                 cursor.execute("COMMIT" if transaction.changed else "ROLLBACK")
                 transaction.snapshot = newest(cursor)
             except BaseException:
@@ -182,6 +183,19 @@ class Store:
             return sqlite_has(self.catalogue, "ducklake_snapshot")
         return postgres_has(self.dsn, SCHEMA, "ducklake_snapshot")
 
+    def create(self, connection: DuckDBPyConnection) -> None:
+        """Make DuckLake's tables at a place that has none, in a fresh connection."""
+        if s3.is_s3(self.files):
+            s3.open_door(connection, self.files)
+        self._prepare(connection)
+        self._attach(connection, create=True)
+
+    def attach(self, connection: DuckDBPyConnection) -> None:
+        """See the lake in a fresh connection, also while a copy into it is not finished."""
+        if s3.is_s3(self.files):
+            s3.open_door(connection, self.files)
+        self._attach(connection, create=False)
+
     def _prepare(self, connection: DuckDBPyConnection) -> None:
         """Make the places of files and catalogue; a bucket that cannot be used is told before."""
         if s3.is_s3(self.files):
@@ -232,14 +246,14 @@ def connect(embedded: bool, *, remote: bool = False) -> DuckDBPyConnection:
     connection = duckdb.connect(config={"allow_unsigned_extensions": known})
     connection.execute(_SETTINGS)
     for extension in extensions:
-        _load(connection, extension)
+        load(connection, extension)
         if not known:
             _note(connection, extension)
     connection.execute(_LAKE_SETTINGS)  # only once ducklake is loaded: a new machine does not have it yet
     return connection
 
 
-def _load(connection: DuckDBPyConnection, extension: str) -> None:
+def load(connection: DuckDBPyConnection, extension: str) -> None:
     """Load an extension: from this machine, else from its wheel, else from DuckDB's own server."""
     import duckdb
 

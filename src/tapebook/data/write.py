@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,9 +145,18 @@ def _replace_quality(work: Transaction, findings: pa.Table, bars: pa.Table) -> N
 
 
 def delete(
-    store: Store, symbols: Sequence[str], freq: Frequency | None, start: When, end: When, note: str
+    store: Store,
+    symbols: Sequence[str],
+    freq: Frequency | None,
+    start: When,
+    end: When,
+    note: str,
+    strike: Callable[[Transaction, str], object] | None = None,
 ) -> Written:
-    """Delete bars, and what belongs to bars that are all gone; see `Lake.delete`."""
+    """Delete bars, and what belongs to bars that are all gone; see `Lake.delete`.
+
+    `strike` is called before, in the transaction, with the condition that holds for the bars.
+    """
     if not store.exists():
         raise UnknownName("symbol", symbols[0], (), "The lake is empty.") if symbols else NoData(EMPTY)
     first, last = first_moment(start, "start"), last_moment(end, "end")
@@ -157,11 +166,19 @@ def delete(
     told += [f"ts <= '{last}'"] if last is not None else []
     with store.writing(note) as work:
         _refuse_unknown(work.cursor, symbols)
-        removed = _count(work, f"DELETE FROM {NAME}.bars WHERE {' AND '.join(told)}")
+        condition = " AND ".join(told)
+        if strike is not None and _some(work.cursor, condition):
+            strike(work, condition)
+        removed = _count(work, f"DELETE FROM {NAME}.bars WHERE {condition}")
         _count(work, f"DELETE FROM {NAME}.quality WHERE {told[0]} AND {_no_bars('symbol, freq', told[0])}")
         for table in ("actions", "instruments"):
             _count(work, f"DELETE FROM {NAME}.{table} WHERE {told[0]} AND {_no_bars('symbol', told[0])}")
     return Written(work.snapshot, symbols=tuple(symbols), removed=removed)
+
+
+def _some(cursor: DuckDBPyConnection, condition: str) -> bool:
+    query = f"SELECT 1 FROM {NAME}.bars WHERE {condition} LIMIT 1"
+    return cursor.execute(query).fetchone() is not None
 
 
 def _no_bars(keys: str, among_these: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tapebook.desk.compare import CompareRoom
 from tapebook.desk.documents import DocumentRoom
+from tapebook.desk.edits import EditRoom
 from tapebook.desk.events import EventRoom
 from tapebook.desk.explore import ExploreRoom
 from tapebook.desk.forward import ForwardRoom
@@ -35,6 +36,7 @@ class Desk(
     PublishRoom,
     ItemRoom,
     TeamRoom,
+    EditRoom,
 ):
     """Market data, strategies, backtests and reports of one place (a folder, or a database).
 

@@ -10,6 +10,7 @@ from tapebook.desk.core import AsOf, names
 from tapebook.desk.revisions import RevisionRoom
 from tapebook.desk.universe import masked
 from tapebook.progress import progress
+from tapebook.who import who
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,15 +167,22 @@ class DataRoom(RevisionRoom):
         )
         return answer
 
-    def delete(self, symbols: str | Sequence[str], *, freq: str | None = None, **span: Any) -> Written:
-        """Delete bars (`start=`, `end=` narrow it). Earlier snapshots stay readable."""
-        done = self.lake.delete(names(symbols), freq=freq, **span)
+    def delete(
+        self, symbols: str | Sequence[str], *, freq: str | None = None, reason: str = "", **span: Any
+    ) -> Written:
+        """Delete bars (`start=`, `end=` narrow it); `restore_bars` undoes it. Earlier snapshots stay.
+
+        With a `reason` it is a correction, such as of a bad print: what a source sends later for these bars
+        is left out, until the deletion is undone. Without one the next ingestion may bring them back.
+        """
+        done = self.lake.delete(names(symbols), freq=freq, who=who(), reason=reason.strip(), **span)
         self._tell()
         return done
 
     def compact(self) -> Compacted:
-        """Merge small files and drop snapshots that no run and no result names."""
-        return self.lake.compact(keep=self.catalog.named_snapshots(), until=self._tell())
+        """Merge small files and drop snapshots that no run and no result names, nor a correction needs."""
+        keep = self.catalog.named_snapshots()
+        return self.lake.compact(keep=keep, until=self._tell(), undoable=self.config.trash_days)
 
     def _tell(self) -> int:
         """Write the events of what the lake holds and nobody has told yet; return the last snapshot told."""

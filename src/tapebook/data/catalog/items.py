@@ -71,6 +71,10 @@ class Items:
             if found.versioned:  # who saves an earlier state of it whole would take the note back
                 values["version"] = found.table.c.version + 1
             connection.execute(update(found.table).where(found.key == name).values(values))
+            if kind == "universe":
+                from tapebook.data.catalog.universes import keep_noted
+
+                keep_noted(connection, name, found.row(connection, name)["version"])
             announce(connection, kind, name, "noted")
         return revision
 

@@ -45,8 +45,8 @@ class Schedules:
                     cursor = {"subscriber": _subscriber(name), "topic": topic, "after": newest}
                     cursor |= {"tries": 0, "next_try": 0.0, "lease": 0.0}
                     connection.execute(insert(event_cursors).values(cursor))
-                said = ("template", "parameters", "rule", "timeout")
-                write_change(connection, KIND, name, "created", after={key: row.get(key) for key in said})
+                asked = {key: row.get(key) for key in ("template", "parameters", "rule", "timeout")}
+                write_change(connection, KIND, name, "created", after=asked)
         except IntegrityError:
             raise BadInput(
                 f"there is a schedule {name!r} already: remove it first (`tapebook schedule remove {name}`), "

@@ -11,7 +11,7 @@ from tapebook.data.catalog.changes import latest, spoken, write_change
 from tapebook.data.catalog.rows import Rows, one, plain
 from tapebook.data.catalog.tables import memberships, universe_versions, universes
 from tapebook.data.catalog.trash import discard
-from tapebook.data.universe import Universe
+from tapebook.data.universe import Universe, parted
 from tapebook.errors import Changed, UnknownName
 
 _MEMBER = (memberships.c.symbol, memberships.c.since, memberships.c.until)
@@ -32,6 +32,15 @@ class Universes:
         with self._rows.reading() as connection:
             members = [(m.symbol, m.since, m.until) for m in connection.execute(query)]
         return Universe.of(name, members, row.note, row.version)
+
+    def named(self, reference: str) -> Universe:
+        """Return the one that "@sp500" or "@sp500@3" names."""
+        return self.get(*parted(reference))
+
+    def versions(self) -> dict[str, int]:
+        """Return the version that each is at."""
+        with self._rows.reading() as connection:
+            return dict(connection.execute(select(universes.c.id, universes.c.version)).tuples().all())
 
     def _earlier(self, name: str, version: int) -> Universe:
         kept = universe_versions
