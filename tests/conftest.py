@@ -86,6 +86,29 @@ def sample_desk(sample_home):
         yield desk
 
 
+@pytest.fixture(scope="session")
+def warm_kernels():
+    """A fork server as `tapebook dashboards` and batches have one; `environment` leads to it."""
+    from tapebook.config import Config
+    from tapebook.runs.warm import serving
+
+    folder = mkdtemp(prefix="tb-")  # no other program of this machine looks there
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        with serving(Config.load(folder)) as kernels:
+            patch.undo()
+            assert kernels.wait(120), (kernels.folder / "log").read_text()
+            yield kernels
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def warm_runs(warm_kernels, monkeypatch):
+    """Let what this test runs start warm."""
+    for name, value in warm_kernels.environment.items():
+        monkeypatch.setenv(name, value)
+
+
 def postgres_binaries():
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
     if found:
