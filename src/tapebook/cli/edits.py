@@ -54,7 +54,7 @@ def edit(
     given = {name: value for name, value in fields.items() if value is not None}
     asked = {"freq": freq, **said, **given}
     with open_desk() as desk:
-        what = (symbol, ts) if file is None else (file, None)
+        what: tuple[Any, ...] = (symbol, ts) if file is None else (file,)
         would = desk.edit_bars(*what, dry_run=True, **asked)
         if would.number is None:
             click.echo("nothing changed: the bars are like that already", err=True)

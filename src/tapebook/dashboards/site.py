@@ -90,6 +90,8 @@ class Page(RequestHandler):
         info = kwargs.get("exc_info")
         if status_code == 404:
             title, said = "Not found", "There is nothing here, or it is not published."
+        elif status_code == 410 and info:
+            title, said = "Deleted", escape(str(info[1].log_message))
         elif status_code < 500:
             title, said = "Not possible", f"This server does not do that ({status_code})."
         elif status_code == 503:
@@ -101,6 +103,13 @@ class Page(RequestHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(gallery.render("plain.html.j2", title=title, body=f"<p>{said}</p>"))
+
+    def missing(self, run: str | None, item: Item | None = None) -> HTTPError:
+        """Return the error of a run that there is not: it was deleted, or nothing is said of it."""
+        when = self.site.visible.deleted(run, item) if run else None
+        if when is None:
+            return HTTPError(404)
+        return HTTPError(410, f"This report was deleted on {when}.", reason="Deleted")
 
     def compute_etag(self) -> None:
         """Bodies have their own."""
@@ -176,10 +185,10 @@ class Report(Page):
     def _run(self, name: str, item: Item | None, at: str | None) -> str:
         if name == "run":
             if at is None or not self.site.visible.may(at):
-                raise HTTPError(404)
+                raise self.missing(at)
             return at
         if item is None or not item.runs or (at is not None and at not in item.runs):
-            raise HTTPError(404)
+            raise self.missing(at, item)
         return at or item.runs[0]
 
     def _show(self, item: Item | None, run: str, base: str, at: str | None) -> None:

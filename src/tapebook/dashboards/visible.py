@@ -64,6 +64,22 @@ class Visible:
         self._ask()
         return run in self._runs or (self.everything and self._is_a_run(run))
 
+    def deleted(self, run: str, item: Item | None = None) -> str | None:
+        """Return when a run was deleted that a viewer saw here before; None of any other.
+
+        The owner saw every run; everybody else those of a published template, under its name `item`.
+        """
+        from tapebook.data.catalog import Catalog
+        from tapebook.data.catalog.changes import spoken
+
+        with closing(Catalog.open(self.config)) as catalog:
+            found = catalog.trash.get("run", run)
+        if found is None:
+            return None
+        source = {} if item is None else item.publication.source
+        seen = source.get("template") == found["row"]["template"] and found["row"]["outcome"] == "succeeded"
+        return spoken(found["deleted"]) if seen or self.everything else None
+
     def latest(self, template: str) -> str | None:
         """Return the newest visible run of a template; of any template for ""."""
         found = [run for item in self.items() for run in item.runs[:1]]
