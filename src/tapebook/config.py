@@ -26,7 +26,8 @@ class Config:
     `database` is the catalogue's SQLAlchemy URL (SQLite file or PostgreSQL). The lake's own
     catalogue follows it: a SQLite file beside it, or the same PostgreSQL database. `lake` is where its
     files lie: a folder, or `s3://bucket/prefix`, entered with the AWS_* variables. `snapshot` pins
-    the data, `trials` the ledger of trials (the number of its last batch): a run is pinned to both.
+    the data, `trials` the ledger of trials (the number of its last batch), `universes` the versions of
+    those ("sp500@3,nasdaq@1"): a run is pinned to all three.
     What was deleted is destroyed after `trash_days`. Once a day a worker deletes the runs that are neither
     among the newest `keep_runs` of their template and parameters nor younger than `keep_days`; without
     both, none. `address` is where the dashboards are for those who read a notice ("https://desk.example").
@@ -40,6 +41,7 @@ class Config:
     notebooks: Path
     snapshot: int | None = None
     trials: int | None = None
+    universes: str | None = None
     trash_days: float = 30.0
     keep_runs: int | None = None
     keep_days: float | None = None
@@ -65,13 +67,14 @@ class Config:
         lake = said.get("lake", "data/lake")
         return cls(
             home=root,
-            database=_database(said.get("database", "sqlite:///data/desk.sqlite"), root),
-            lake=_lake(lake, root),
+            database=database_url(said.get("database", "sqlite:///data/desk.sqlite"), root),
+            lake=lake_place(lake, root),
             reports=_under(root, said.get("reports", "reports")),
             results=_under(root, said.get("results", "data/results")),
             notebooks=_under(root, said["notebooks"]) if "notebooks" in said else _notebooks(root),
             snapshot=int(said["snapshot"]) if "snapshot" in said else None,
             trials=int(said["trials"]) if "trials" in said else None,
+            universes=said.get("universes"),
             trash_days=_days("trash_days", said.get("trash_days", "30")),
             keep_runs=int(said["keep_runs"]) if "keep_runs" in said else None,
             keep_days=_days("keep_days", said["keep_days"]) if "keep_days" in said else None,
@@ -133,7 +136,8 @@ def _under(root: Path, path: str) -> Path:
     return (root / Path(path).expanduser()).resolve()
 
 
-def _database(url: str, root: Path) -> str:
+def database_url(url: str, root: Path) -> str:
+    """Read where a catalogue is: a SQLite file, also relative to `root`, or PostgreSQL. Else ConfigError."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite":
         return f"sqlite:///{_under(root, rest.removeprefix('/') if not rest.startswith('//') else rest[1:])}"
@@ -142,7 +146,8 @@ def _database(url: str, root: Path) -> str:
     raise ConfigError(f"database is {url!r}: expected sqlite:///path or postgresql://user@host/name")
 
 
-def _lake(where: str, root: Path) -> str:
+def lake_place(where: str, root: Path) -> str:
+    """Read where a lake's files are: a folder, also relative to `root`, or in a bucket. Else ConfigError."""
     scheme, parted, rest = where.partition("://")
     if not parted:
         return str(_under(root, where))

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 PATIENCE = 600.0
 """Seconds that a writer waits for the others before it gives up."""
 
+UNFINISHED = "unfinished_copy"
+"""A table that stands in a lake's catalogue while `tapebook copy` fills it."""
+IS_UNFINISHED = (
+    "this lake is an unfinished copy: `tapebook copy` into it was begun and did not end. Start it again with "
+    "`tapebook copy --to … --again`, which goes on with it"
+)
+
 KEY = 0x7461_7065  # "tape": the advisory lock's number
 _threads = threading.RLock()  # threads of one process queue here before they queue outside
 
@@ -59,23 +66,34 @@ def sqlite_has(path: Path, table: str) -> bool:
         return False
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE)) as connection:
         try:
-            query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
-            return connection.execute(query, (table,)).fetchone() is not None
+            query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN (?, ?)"
+            found = {name for (name,) in connection.execute(query, (table, UNFINISHED)).fetchall()}
         except sqlite3.DatabaseError as error:
             raise ConfigError(f"cannot open the lake at {path}: {error}") from error
+    if UNFINISHED in found:
+        raise ConfigError(IS_UNFINISHED)
+    return table in found
 
 
 def postgres_has(dsn: str, schema: str, table: str) -> bool:
     """Say whether a table exists."""
     with _postgres(dsn) as connection:
-        row = connection.execute("SELECT to_regclass(%s)", (f"{schema}.{table}",)).fetchone()
-        return row is not None and row[0] is not None
+        names = (f"{schema}.{table}", f"{schema}.{UNFINISHED}")
+        row = connection.execute("SELECT to_regclass(%s), to_regclass(%s)", names).fetchone()
+    if row is not None and row[1] is not None:
+        raise ConfigError(IS_UNFINISHED)
+    return row is not None and row[0] is not None
 
 
 def postgres_create(dsn: str, schema: str) -> None:
     """Create a schema that may exist already."""
+    postgres_do(dsn, f"CREATE SCHEMA IF NOT EXISTS {schema}")
+
+
+def postgres_do(dsn: str, statement: str) -> None:
+    """Execute one statement."""
     with _postgres(dsn) as connection:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+        connection.execute(statement)
 
 
 def _postgres(dsn: str) -> Connection[Any]:

@@ -138,6 +138,21 @@ def _backed_up(file: Path, before: str) -> Path:
     return copy
 
 
+def begin_copy(engine: Engine, file: Path | None) -> None:
+    """Make an absent catalogue's tables, and mark it in the same transaction as one that is being filled."""
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(engine, file) as connection:
+        _upgrade(connection)
+        connection.execute(text("UPDATE alembic_version SET version_num = :mark"), {"mark": UNFINISHED})
+
+
+def end_copy(engine: Engine) -> None:
+    """Say that a catalogue is whole: from now on it can be opened."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+
+
 def _upgrade(connection: Connection) -> None:
     from alembic import command
 

@@ -84,6 +84,11 @@ class Rows:
         return self._url
 
     @property
+    def engine(self) -> Engine:
+        """The database as it is: not migrated, and not made if it is absent."""
+        return self._engine
+
+    @property
     def file(self) -> Path | None:
         """The SQLite file; None of PostgreSQL."""
         return self._file
