@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 RUN := $(BIN)/tapebook
-# Processes that are killed at a moment, and pages that must draw in time, are asked once more with nothing beside them.
-AGAIN = $(BIN)/python -m pytest -q --last-failed --last-failed-no-failures none
+# nbval is for processes of its own; here it would only cost seconds of imports.
+TEST = $(BIN)/python -m pytest -q -n 2 -p no:nbval
 
 # A process that starts afresh would compile every file of ours again: hundreds of them in each of many tests.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lab dashboards lint format bench lock clean
+.PHONY: help demo test lab dashboards lint format bench lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,8 @@ demo: .venv/core  ## load real data, backtest, write two reports, say where they
 	@$(RUN) demo
 
 test: .venv/all lint  ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not slow' || $(AGAIN) -m 'not slow'
-	@$(BIN)/python -m pytest -m slow -q || $(AGAIN) -m slow
+	@$(TEST) --dist loadfile -m 'not slow'
+	@$(TEST) --dist worksteal -m slow
 
 lab: .venv/core  ## JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)

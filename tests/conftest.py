@@ -6,8 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from filelock import FileLock
@@ -25,21 +25,32 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Lakes and catalogues wait for the disk at each commit, and no file of a test must survive a power cut.
 MEMORY, ROOM = Path("/dev/shm"), 3 * 2**30
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
 
 
-def skip_or_fail(what):
-    """Skip with what to install; on CI, which has everything, fail."""
-    if os.environ.get(NOTHING_SKIPPED):
-        pytest.fail(f"nothing may be skipped here: {what}")
-    pytest.skip(what)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return not_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return not_skipped((yield))
+
+
+def not_skipped(report):
+    """On CI, which has everything, a test or a file that would skip fails."""
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get(NOTHING_SKIPPED):
+        report.outcome = "failed"
+        report.longrepr = f"nothing may be skipped here: {report.longrepr[-1]}"
+    return report
 
 
 @pytest.fixture(scope="session")
 def chromium():
     """Path of a Chromium that playwright can drive."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    return found or skip_or_fail("install Chromium (Debian: apt install chromium) for the browser tests")
+    return found or pytest.skip("install Chromium (Debian: apt install chromium) for the browser tests")
 
 
 def once(tmp_path_factory, name, make):
@@ -92,7 +103,7 @@ def warm_kernels():
     from tapebook.config import Config
     from tapebook.runs.warm import serving
 
-    folder = mkdtemp(prefix="tb-")  # no other program of this machine looks there
+    folder = tempfile.mkdtemp(prefix="tb-")  # no other program of this machine looks there
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)
         with serving(Config.load(folder)) as kernels:
@@ -122,10 +133,11 @@ def postgres_server():
     """A PostgreSQL server of this session's own: (host, port, user)."""
     binaries = postgres_binaries()
     if binaries is None:
-        skip_or_fail("install PostgreSQL (Debian: apt install postgresql) for the team storage tests")
+        pytest.skip("install PostgreSQL (Debian: apt install postgresql) for the team storage tests")
     root = os.geteuid() == 0
     account = "postgres" if root else pwd.getpwuid(os.geteuid()).pw_name
-    folder = Path(mkdtemp(prefix="tapebook-postgres-"))  # pytest's own folders are closed to other accounts
+    # pytest's own folders are closed to other accounts
+    folder = Path(tempfile.mkdtemp(prefix="tapebook-postgres-"))
     if root:  # the server refuses to run as root
         shutil.chown(folder, account)
     prefix = ["runuser", "-u", account, "--"] if root else []
