@@ -55,14 +55,14 @@ def test_a_result_comes_back_whole_until_the_trash_is_emptied(desk):
     assert desk.load(bt.id).metrics.to_json() == bt.metrics.to_json()
     assert desk.item(bt.id)["tags"] == ["keep", "odd"]
     assert desk.results(tag="keep")["tags"].tolist() == [["keep", "odd"]]
-    assert list(desk.history(bt.id)["what"]) == ["created", "tagged", "deleted", "restored"]
+    assert list(desk.log(bt.id)["what"]) == ["created", "tagged", "deleted", "restored"]
     desk.delete_result(bt.id)
     assert desk.empty_trash().empty, "it has just been deleted"
     assert len(desk.empty_trash(bt.id)) == 1
     assert not folder.exists()
     with pytest.raises(UnknownName, match="no deleted result named"):
         desk.restore(bt.id)
-    assert desk.history(bt.id)["what"].iloc[-1] == "emptied"
+    assert desk.log(bt.id)["what"].iloc[-1] == "emptied"
     assert len(desk.trials(batches=True)) == tried, "what was tried stays counted"
 
 
@@ -79,7 +79,7 @@ def test_a_change_made_from_an_old_state_is_refused(desk, monkeypatch):
     with pytest.raises(Changed, match="screen dips is at version 2 by now, not at 1, by bob"):
         desk.save_screen("dips", "close > 1", version=1)
     assert desk.item("dips")["note"] == "Bob's word"
-    last = desk.history("dips").iloc[-1]
+    last = desk.log("dips").iloc[-1]
     assert (last["who"], last["before"], last["after"]) == ("bob", {"note": ""}, {"note": "Bob's word"})
 
 
@@ -105,9 +105,36 @@ def test_what_is_used_is_not_deleted_under_its_users(desk):
         desk.secrets.delete("token")
     desk.documents.remove("notes")
     desk.secrets.delete("token")
-    assert list(desk.history("secret:token")["what"]) == ["created", "deleted"]
+    assert list(desk.log("secret:token")["what"]) == ["created", "deleted"]
     with pytest.raises(UnknownName):
         desk.restore("secret:token")
+
+
+def test_a_schedule_and_a_target_change_in_place_and_refuse_an_old_state(desk):
+    def add(symbol, **more):
+        return desk.schedule("morning", "backtest", {"symbols": symbol}, **more)
+
+    add("AAPL", cron="0 7 * * *", notify="json://user:pass-word-1@127.0.0.1/x")
+    with pytest.raises(BadInput, match=r"there is a schedule 'morning' already: replace it"):
+        add("MSFT", cron="0 8 * * *")
+    seen = desk.item("schedule:morning")["revision"]
+    desk.pause_schedule("morning")
+    with pytest.raises(Changed, match="schedule morning was changed by ann"):
+        add("MSFT", on="bars.updated", replace=True, revision=seen)
+    made = add("MSFT", on="bars.updated", replace=True, revision=seen + 1)
+    assert (made["state"], made["parameters"]["symbols"]) == ("paused", "MSFT")
+    assert [row["name"] for row in desk.catalog.subscribers.all("schedule")] == ["schedule:morning"]
+    assert "notice.morning.1" not in set(desk.secrets.list()["name"]), "nobody uses it any more"
+    last = desk.log("schedule:morning").iloc[-1]
+    assert (last["before"]["rule"]["cron"], last["after"]["rule"]["topic"]) == ("0 7 * * *", "bars.updated")
+    desk.remove_schedule("morning")
+    assert desk.catalog.subscribers.all("schedule") == []
+    desk.restore("schedule:morning")
+    assert [row["name"] for row in desk.catalog.subscribers.all("schedule")] == ["schedule:morning"]
+    desk.documents.add("folder", "folder", to=str(desk.config.home / "a"))
+    desk.documents.add("folder", "folder", to=str(desk.config.home / "b"), revision=1)
+    with pytest.raises(Changed, match="document folder was changed by ann"):
+        desk.documents.add("folder", "folder", to=str(desk.config.home / "c"), revision=1)
 
 
 def test_a_name_that_is_used_again_is_another_item(desk):
@@ -222,7 +249,7 @@ def test_the_command_line_does_it_all(desk):
     assert bt.id in call(desk, "trash", "list").stdout
     assert "results restore" in call(desk, "results", "show", bt.id, code=1).stderr
     assert "is back" in call(desk, "results", "restore", bt.id).stdout
-    assert "restored" in call(desk, "results", "history", bt.id).stdout
+    assert "restored" in call(desk, "results", "log", bt.id).stdout
     call(desk, "results", "delete", bt.id, "--yes")
     assert bt.id in call(desk, "trash", "empty", f"result:{bt.id}", "--dry-run").stdout
     call(desk, "trash", "empty", f"result:{bt.id}", code=1, answer="n\n")

@@ -8,7 +8,13 @@ import polars as pl
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tapebook.config import Config
 from tapebook.data.lake import Lake
@@ -212,5 +218,12 @@ class Corrected(RuleBasedStateMachine):
             assert {ts: c for ts, c in zip(rows["ts"], rows["close"], strict=True) if c is not None} == since
 
 
-Corrected.TestCase.settings = settings(max_examples=5, stateful_step_count=15, deadline=None)
+Corrected.TestCase.settings = settings(max_examples=2, stateful_step_count=14, deadline=None)
 TestCorrected = Corrected.TestCase
+
+
+@pytest.mark.slow
+def test_the_same_laws_for_longer():
+    run_state_machine_as_test(
+        Corrected, settings=settings(max_examples=6, stateful_step_count=20, deadline=None)
+    )

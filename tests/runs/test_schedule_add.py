@@ -44,5 +44,5 @@ def test_names_are_checked_and_taken_once(tmp_path):
     assert said["parameters"] == {"steps": 7}
     assert len(said["next"]) == 3
     desk_schedules.remove(config, "x")
-    with pytest.raises(UnknownName, match="no schedule named 'x'"):
+    with pytest.raises(UnknownName, match="schedule 'x' was deleted by"):
         desk_schedules.remove(config, "x")

@@ -172,11 +172,15 @@ def delete(symbols: str, yes: bool, **options: Any) -> None:
     tapebook data delete AAPL --start 2010-01-04 --end 2010-01-04 --reason "bad print"
     """
     with open_desk() as desk:
-        confirmed(
-            f"Delete bars of {symbols}?",
-            yes,
-            lambda: click.echo(desk.delete(symbols, **options)),
-        )
+
+        def act() -> None:
+            done = desk.delete(symbols, **options)
+            click.echo(done)
+            if done.removed:
+                number = desk.audit(limit=1)["edit"].iloc[0]
+                click.echo(f"`tapebook data restore {number}` brings them back", err=True)
+
+        confirmed(f"Delete bars of {symbols}?", yes, act)
 
 
 @data.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, pairs, show, yes
 
 
@@ -19,7 +19,10 @@ def document() -> None:
 @click.option("--to", help="Where: a folder, an address, owner/repo, a page's id.")
 @click.option("--token", help="secret:NAME of a stored credential.")
 @click.option("-o", "--option", "options", multiple=True, callback=pairs, metavar="NAME=VALUE")
-def add(name: str, kind: str, to: str | None, token: str | None, options: dict[str, str]) -> None:
+@revised
+def add(
+    name: str, kind: str, to: str | None, token: str | None, options: dict[str, str], revision: int | None
+) -> None:
     """Add a target NAME of KIND (see `document kinds`), or change its options.
 
     \b
@@ -28,7 +31,7 @@ def add(name: str, kind: str, to: str | None, token: str | None, options: dict[s
     """
     given = {k: v for k, v in {"to": to, "token": token}.items() if v is not None}
     with open_desk() as desk:
-        desk.documents.add(name, kind, **given, **options)
+        desk.documents.add(name, kind, revision=revision, **given, **options)
     click.echo(f"{name}: {kind}")
 
 

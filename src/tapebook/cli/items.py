@@ -1,4 +1,4 @@
-"""Words that groups have for what they keep (note, tag, history, restore); `search`, `tags` and `trash`."""
+"""Words that groups have for what they keep (note, tag, log, restore); `search`, `tags` and `trash`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def item_words(group: click.Group, kind: str, metavar: str, besides: tuple[str, 
     made = {
         "note": argument(click.argument("text")(revised(_note(kind)))),
         "tag": argument(click.argument("tags", nargs=-1)(_removed(revised(as_json(_tag(kind)))))),
-        "history": argument(as_json(_history(kind))),
+        "log": argument(as_json(_log(kind))),
         "restore": argument(_restore(kind)),
     }
     told = {
         "note": f"Replace the note of a {kind}; `tapebook search` finds it by its words.",
         "tag": f"Give a {kind} TAGS, or take some away; without any, show those that it has.",
-        "history": f"Show what was done to a {kind}: who, when, and what it was before and after.",
+        "log": f"Show what was done to a {kind}: who, when, and what it was before and after.",
         "restore": f"Bring a deleted {kind} back from the trash.",
     }
     for word, run in made.items():
@@ -58,14 +58,12 @@ def _tag(kind: str) -> Any:
     return tag
 
 
-def _history(kind: str) -> Any:
-    def history(name: str, json_: bool) -> None:
+def _log(kind: str) -> Any:
+    def log(name: str, json_: bool) -> None:
         with open_desk() as desk:
-            show(
-                desk.history(f"{kind}:{name}"), json_, empty="nobody has changed it since there is a history"
-            )
+            show(desk.log(f"{kind}:{name}"), json_, empty="nobody has changed it since there is a history")
 
-    return history
+    return log
 
 
 def _restore(kind: str) -> Any:
@@ -88,15 +86,16 @@ def search(
 ) -> None:
     """Find strategies, results, runs and whatever else is kept by WORDS of names, notes, tags and titles.
 
-    All words must be found; each finds what begins with it; accents and case do not count. Words in double
-    quotes follow each other as they are.
+    All words must be found; each finds what begins with it; accents and case do not count. Words in quotes
+    follow each other as they are.
 
     \b
     tapebook search trend exit
-    tapebook search '"slow exit"' --kind strategy --tag to-review
+    tapebook search cafe "slow exit" --kind strategy --tag to-review
     """
     with open_desk() as desk:
-        found = desk.search(" ".join(words), kinds=kinds, tags=tags, limit=limit)
+        asked = (f'"{word}"' if " " in word and '"' not in word else word for word in words)  # as typed
+        found = desk.search(" ".join(asked), kinds=kinds, tags=tags, limit=limit)
     show(found, json_, empty="nothing found")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, cell, confirmed, dump, link, open_desk, pairs, parameters, show, yes
 
 
@@ -41,6 +41,8 @@ def schedule() -> None:
 @click.option("--timeout", type=float, help="Seconds that each run may take.")
 @click.option("--notify", multiple=True, metavar="URL", help="Whom to tell: an Apprise URL or secret:NAME.")
 @click.option("--notify-on", type=click.Choice(["failure", "success", "always"]), default="always")
+@click.option("--replace", is_flag=True, help="Let the schedule of this name run this from now on.")
+@revised
 @as_json
 def add(
     name: str, template: str, delay_words: tuple[str, ...], json_: bool, delay: str | None, **said: Any

@@ -209,11 +209,13 @@ def results_list(json_: bool, **filters: Any) -> None:
 def results_show(id: str, json_: bool) -> None:
     """Show one stored backtest: parameters, data, metrics."""
     with open_desk() as desk:
-        result = desk.load(id)
+        result, item = desk.load(id), desk.item(f"result:{id}")
     if json_:
         click.echo(dump(result.record()))
     else:
         click.echo(repr(result))
+        about = [f"revision {item['revision']}", ", ".join(item["tags"]), item["note"]]
+        click.echo("  " + "; ".join(part for part in about if part))
         show(result.metrics.frame()[["shown", "convention"]], False)
         click.echo("\n" + _verdict(result.luck()))
 
@@ -224,10 +226,7 @@ def results_show(id: str, json_: bool) -> None:
 def results_rerun(ids: tuple[str, ...], stale: bool) -> None:
     """Trade stored backtests again on the bars as they are now; the old ones stay."""
     with open_desk() as desk:
-        if stale:
-            rows = desk.catalog.results.list(limit=None)
-            told = zip(rows, desk.stale(rows), strict=True)
-            ids = (*ids, *(row["id"] for row, why in told if why))
+        ids = (*ids, *(desk.stale_results() if stale else ()))
         for id in dict.fromkeys(ids):
             click.echo(f"{id} → {desk.rerun_result(id).id}")
     if not ids:

@@ -32,18 +32,25 @@ class Documents:
     def __init__(self, desk: Core) -> None:
         self._desk = desk
 
-    def add(self, name: str, kind: str, **options: str) -> None:
+    def add(self, name: str, kind: str, *, revision: int | None = None, **options: str) -> None:
         """Add a target, or change its options; credentials as "secret:NAME".
+
+        Parameters
+        ----------
+        revision : int, optional
+            The one that the change was made from (`desk.item`).
 
         Raises
         ------
+        Changed
+            If it is at another revision by now.
         UnknownName, BadParameter
             If there is no such kind or option, one is missing, or a credential is given as it is.
         """
         from tapebook.integration.documents import get
 
         get(kind, **options)
-        self._desk.catalog.documents.add_target(name, kind, options)
+        self._desk.catalog.documents.add_target(name, kind, options, seen=revision)
 
     def publish(
         self, run: Run | str, to: str, *, key: str | None = None, link: str = "", dry_run: bool = False

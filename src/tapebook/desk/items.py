@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FOUND = ["kind", "name", "about", "note", "tags", "at"]
 _TRASH = ["kind", "name", "deleted", "who", "until", "note"]
-_HISTORY = ["revision", "at", "who", "what", "before", "after"]
+_LOG = ["revision", "at", "who", "what", "before", "after"]
 
 
 class ItemRoom(Core):
@@ -52,12 +52,12 @@ class ItemRoom(Core):
 
         return pd.DataFrame(self.catalog.items.tags(), columns=["tag", "items", "kinds"])
 
-    def history(self, name: str) -> pd.DataFrame:
+    def log(self, name: str) -> pd.DataFrame:
         """List what was done to an item, oldest first: revision, at, who, what, before, after."""
         import pandas as pd
 
         rows = self.catalog.items.history(*self._item(name, gone=True))
-        return pd.DataFrame(rows, columns=_HISTORY)
+        return pd.DataFrame(rows, columns=_LOG)
 
     def search(
         self,

@@ -23,6 +23,8 @@ class ScheduleRoom(Core):
         timeout: float | None = None,
         notify: str | Sequence[str] = (),
         notify_on: str = "always",
+        replace: bool = False,
+        revision: int | None = None,
         **when: Any,
     ) -> dict[str, Any]:
         """Run a template when something is so; return the schedule with the next times that it is due.
@@ -36,6 +38,10 @@ class ScheduleRoom(Core):
         notify : str or list of str
             Apprise addresses (`mailto://…`, `json://…`, `slack://…`), or names of stored ones.
         notify_on : "failure", "success" or "always"
+        replace : bool
+            Let the schedule of this name run this from now on; its history stays.
+        revision : int, optional
+            The one that the replacement was made from (`desk.item`): if there is a later one, it is refused.
         when
             One of these: `cron="30 18 * * mon-fri"` with `tz="America/New_York"` (UTC by default);
             `after_close="XNYS"` with `delay="30min"`; `on="bars.updated"` with `where={"symbol": "AAPL"}`;
@@ -57,6 +63,8 @@ class ScheduleRoom(Core):
             timeout=timeout,
             notify=told,
             notify_on=notify_on,
+            replace=replace,
+            revision=revision,
             **when,
         )
 

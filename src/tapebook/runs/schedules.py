@@ -37,9 +37,11 @@ def add(
     timeout: float | None = None,
     notify: Sequence[str] = (),
     notify_on: str = "always",
+    replace: bool = False,
+    revision: int | None = None,
     **when: Any,
 ) -> dict[str, Any]:
-    """Add a schedule and return it as `show` does.
+    """Add a schedule, or replace what one runs and when; return it as `show` does.
 
     Parameters
     ----------
@@ -50,6 +52,10 @@ def add(
     notify : list of str
         Whom to tell: see `tapebook.runs.notice.keep_channels`.
     notify_on : "failure", "success" or "always"
+    replace : bool
+        Let the schedule of this name run this from now on; its history stays.
+    revision : int, optional
+        The one that the replacement was made from.
     when
         One of `cron=` (with `tz=`), `after_close=` (with `delay=`), `on=` (with `where=`), and
         `when_complete=` (with `deadline=`, `freq=`, `calendar=`); see `rule`.
@@ -58,6 +64,8 @@ def add(
     ------
     UnknownName, BadParameter, BadInput
         If anything of it cannot be: nothing is added.
+    Changed
+        If the schedule that is to be replaced is at another revision by now.
     """
     from tapebook.integration.vault import refuse_values
 
@@ -73,8 +81,12 @@ def add(
     said = rule(config, **when)
     now = datetime.now(UTC)
     with _open(config) as catalog:
-        if name in {row["name"] for row in catalog.schedules.all()}:
-            raise BadInput(f"there is a schedule {name!r} already: `tapebook schedule remove {name}`")
+        old = next((row for row in catalog.schedules.all() if row["name"] == name), None)
+        if old is not None and not replace:
+            told = f"there is a schedule {name!r} already: replace it (`--replace`), or"
+            raise BadInput(f"{told} `tapebook schedule remove {name}`")
+        if revision is not None:
+            catalog.items.refuse("schedule", name, revision)
         row = {
             "name": name,
             "template": str(found.path) if Path(template).suffix == ".ipynb" else found.name,
@@ -91,7 +103,11 @@ def add(
         topic = said.get("topic")
         if topic is not None:
             _told_so_far(config, catalog)
-        catalog.schedules.add(row, topic)
+        if old is None:
+            catalog.schedules.add(row, topic)
+        else:
+            catalog.schedules.replace(row, topic, seen=revision)
+            notice.forget_channels(config, catalog, old)
     return show(config, name)
 
 

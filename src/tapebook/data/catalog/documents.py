@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
+from tapebook.data.catalog.kinds import locked
 from tapebook.data.catalog.lease import clock, gone
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import document_targets, documents
@@ -27,29 +28,26 @@ class Documents:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def add_target(self, name: str, kind: str, options: Mapping[str, str]) -> None:
-        """Add a target, or change the options of one of the same kind; BadInput if its kind is another."""
+    def add_target(
+        self, name: str, kind: str, options: Mapping[str, str], *, seen: int | None = None
+    ) -> None:
+        """Add a target, or change the options of one of the same kind; BadInput if its kind is another.
+
+        Changed if it is at another revision than `seen` by now.
+        """
         here = document_targets.c.name == name
         row = {"kind": kind, "options": dict(options)}
         with self._rows.writing() as connection:
-            before = connection.scalar(select(document_targets.c.kind).where(here))
-            if before not in (None, kind):
-                raise BadInput(f"there is a target {name!r} of kind {before}: choose another name")
-            if before is None:
+            old = locked(connection, "document", name)
+            if old is not None and old["kind"] != kind:
+                raise BadInput(f"there is a target {name!r} of kind {old['kind']}: choose another name")
+            if old is None:
                 connection.execute(insert(document_targets).values(name=name, created=_now(), **row))
-                write_change(connection, "document", name, "created", after=row)
-            else:
-                said = connection.scalar(select(document_targets.c.options).where(here))
+                write_change(connection, "document", name, "created", after=row, seen=seen)
+            elif old["options"] != row["options"]:
+                before = {"kind": kind, "options": old["options"]}
+                write_change(connection, "document", name, "changed", before=before, after=row, seen=seen)
                 connection.execute(update(document_targets).where(here).values(row))
-                if said != row["options"]:
-                    write_change(
-                        connection,
-                        "document",
-                        name,
-                        "changed",
-                        before={"kind": kind, "options": said},
-                        after=row,
-                    )
 
     def targets(self) -> list[dict[str, Any]]:
         """List the targets by name."""

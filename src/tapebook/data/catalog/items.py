@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from tapebook.data.catalog.changes import latest, revision_of, write_change
+from tapebook.data.catalog.changes import latest, refused, revision_of, write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import changes, indexed, tags, trash
 from tapebook.data.catalog.kinds import KINDS, kind_of
@@ -43,6 +43,14 @@ class Items:
                 "changed": None if last is None else last.at,
                 "who": None if last is None else last.who,
             }
+
+    def refuse(self, kind: str, name: str, seen: int) -> None:
+        """Raise `Changed` if an item is at another revision, before anything is done for its change."""
+        with self._rows.reading() as connection:
+            kind_of(kind).row(connection, name)
+            last = latest(connection, kind, name)
+        if revision_of(last) != seen:
+            raise refused(kind, name, last, seen)
 
     def note(self, kind: str, name: str, text: str, *, seen: int | None = None) -> int:
         """Replace an item's note; return its revision.

@@ -155,3 +155,11 @@ def kind_of(name: str) -> Kind:
     if name not in KINDS:
         raise UnknownName("kind of item", name, KINDS)
     return KINDS[name]
+
+
+def locked(connection: Connection, kind: str, name: str) -> Mapping[str, Any] | None:
+    """Return an item's row, held until the transaction ends; None if there is none."""
+    try:
+        return kind_of(kind).row(connection, name, hold=True)
+    except UnknownName:
+        return None

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Events
+from tapebook.data.catalog.kinds import kind_of
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import event_cursors, events, occasions, schedules, subscribers
 from tapebook.data.catalog.trash import discard, refuse_deleted
@@ -38,20 +39,34 @@ class Schedules:
             with self._rows.writing() as connection:
                 connection.execute(insert(schedules).values(**row))
                 if topic is not None:
-                    said = {"name": _subscriber(name), "kind": KIND, "topics": [topic], "passing": False}
-                    said |= {"created": row["created"], "seen": 0.0}
-                    connection.execute(insert(subscribers).values(said))
-                    newest = connection.scalar(select(func.coalesce(func.max(events.c.seq), 0)))
-                    cursor = {"subscriber": _subscriber(name), "topic": topic, "after": newest}
-                    cursor |= {"tries": 0, "next_try": 0.0, "lease": 0.0}
-                    connection.execute(insert(event_cursors).values(cursor))
-                asked = {key: row.get(key) for key in ("template", "parameters", "rule", "timeout")}
-                write_change(connection, KIND, name, "created", after=asked)
+                    _listen(connection, name, topic, row["created"])
+                write_change(connection, KIND, name, "created", after=_asked(row))
         except IntegrityError:
             raise BadInput(
-                f"there is a schedule {name!r} already: remove it first (`tapebook schedule remove {name}`), "
-                "or choose another name"
+                f"there is a schedule {name!r} already: choose another name, or replace it (--replace)"
             ) from None
+
+    def replace(self, row: Mapping[str, Any], topic: str | None = None, *, seen: int | None = None) -> None:
+        """Let a schedule run something else, or at another time; its history and its state stay.
+
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        Changed
+            If it is at another revision than `seen` by now.
+        """
+        name = row["name"]
+        fresh = {key: value for key, value in row.items() if key not in ("name", "state", "created")}
+        with self._rows.writing() as connection:
+            before = kind_of(KIND).row(connection, name, hold=True)
+            write_change(
+                connection, KIND, name, "changed", before=_asked(before), after=_asked(row), seen=seen
+            )
+            connection.execute(update(schedules).where(schedules.c.name == name).values(fresh))
+            connection.execute(delete(subscribers).where(subscribers.c.name == _subscriber(name)))
+            if topic is not None:
+                _listen(connection, name, topic, row["created"])
 
     def get(self, name: str) -> dict[str, Any]:
         """Return one row; UnknownName says the nearest name."""
@@ -166,6 +181,20 @@ class Schedules:
             said["missed"] += sum(missed + 1 for (missed,) in gone)
         made = insert(occasions).values(said | {"schedule": name}).returning(occasions.c.seq)
         return int(connection.scalar(made) or 0)
+
+
+def _asked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a schedule runs, and when."""
+    return {key: row.get(key) for key in ("template", "parameters", "rule", "timeout", "notify_on")}
+
+
+def _listen(connection: Connection, name: str, topic: str, created: str) -> None:
+    """Let a schedule hear what happens from now on."""
+    said = {"name": _subscriber(name), "kind": KIND, "topics": [topic], "passing": False}
+    connection.execute(insert(subscribers).values(said | {"created": created, "seen": 0.0}))
+    newest = connection.scalar(select(func.coalesce(func.max(events.c.seq), 0)))
+    cursor = {"subscriber": _subscriber(name), "topic": topic, "after": newest}
+    connection.execute(insert(event_cursors).values(cursor | {"tries": 0, "next_try": 0.0, "lease": 0.0}))
 
 
 def _own(connection: Connection, name: str, event: Event, deep: int) -> bool:
