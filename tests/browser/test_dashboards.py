@@ -184,6 +184,12 @@ def test_it_fits_a_phone_in_the_dark(page, address, path):
     page.wait_for_timeout(300)
     assert page.evaluate("document.documentElement.scrollWidth") <= 392
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 22, 27)"
+    if path:  # a long title goes on several lines, all of them within the chart
+        title = page.locator(".gtitle").first
+        assert title.locator("tspan.line").count() > 1
+        box, chart = title.bounding_box(), page.locator(".js-plotly-plot").first.bounding_box()
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] >= chart["y"]
     paper = "document.querySelector('.js-plotly-plot')._fullLayout.paper_bgcolor"
     assert not path or page.evaluate(paper).lower() == "#1a2027", "the chart is dark too"
 

@@ -73,5 +73,6 @@ def make_run(
 def write_figure(folder, name, x, y):
     """Write a figure's JSON, as plotly would."""
     trace = {"type": "scatter", "mode": "lines", "x": x, "y": y, "name": name}
-    figure = {"data": [trace], "layout": {"title": {"text": name}, "xaxis": {"type": "date"}}}
+    title = f"{name} of a strategy whose name and settings have no room on one line of a phone"
+    figure = {"data": [trace], "layout": {"title": {"text": title}, "xaxis": {"type": "date"}}}
     (folder / "figures" / f"{name}.json").write_text(json.dumps(figure))

@@ -99,7 +99,7 @@ def test_the_owner_sees_all_and_a_viewer_what_is_published(catalog, all_kinds):
     assert "no &lt;b&gt;bars&lt;/b&gt;" in text
     assert '<a href="/morning">failing</a>' in text
     gallery = page(boards["viewer"].visible, Summaries(config.reports), board=boards["viewer"])
-    assert '<a href="/schedules">Schedules</a>: ' in gallery
+    assert '<a href="/schedules">Schedules</a>: <span class="outcome bad">✗ 1 failed</span>' in gallery
     assert "no &lt;b&gt;bars&lt;/b&gt;" in gallery, "the card says why its newest run is missing"
     assert "stuck" not in gallery
 

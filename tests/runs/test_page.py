@@ -7,6 +7,7 @@ import pytest
 from tapebook import runs
 from tapebook.errors import RunFailed
 from tapebook.runs.outputs import blocks
+from tapebook.runs.page_picture import picture
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +110,17 @@ def test_pictures_streams_and_markdown_outputs():
     assert "<strong>bold</strong>" in shown
     assert "<pre>1 &lt; 2</pre>" in shown
     assert "secret_code" not in shown
+
+
+def test_a_picture_of_moves_marks_them_on_their_line():
+    """The largest ones only, and only of a figure of moves; anything odd in it gives another picture."""
+    days = [f"2020-01-{day:02}" for day in range(1, 31)]
+    line = {"mode": "lines", "name": "close", "x": days, "y": list(range(1, 31)), "line": {"width": 1.2}}
+    up = {"mode": "markers", "name": "up", "x": days[3:5], "y": [4, 5], "marker": {"size": [8.0, 20.0]}}
+    down = {"mode": "markers", "name": "down", "x": days[9:10], "y": [10], "marker": {"size": 8.0}}
+    figure = {"data": [line, up, down], "layout": {"yaxis": {"type": "log"}}}
+    made = picture(figure)
+    assert (made.count('class="gain"'), made.count('class="loss"'), made.count("<polyline")) == (2, 1, 1)
+    assert picture({"data": [line, up]}).count("<path") == 0
+    for odd in (up | {"x": ["2019-01-01"]}, up | {"marker": "x"}, up | {"x": None}):
+        assert picture({"data": [line, odd, down]}).count("<polyline") == 1

@@ -43,10 +43,11 @@ async function render({ model, el }) {
     delete layout.width;
     const least = (layout.meta || {}).min_width || 0;
     if (place.clientWidth && least > place.clientWidth) Object.assign(layout, { width: least, autosize: false });
-    place.style.minHeight = (layout.height || 420) + "px";
+    const shown = fitted(layout, layout.width || place.clientWidth);
+    place.style.minHeight = (shown.height || 420) + "px";
     place.setAttribute("aria-label", model.get("description"));
     try {
-      Plotly.react(place, figure.data, layout, { responsive: true, displaylogo: false });
+      Plotly.react(place, figure.data, shown, { responsive: true, displaylogo: false });
     } catch (error) {
       place.textContent = "This chart cannot be drawn.";
     }
@@ -62,8 +63,7 @@ async function render({ model, el }) {
   const fit = new ResizeObserver(() => {
     if (!place.clientWidth || place.clientWidth === width || !place._fullLayout) return;
     width = place.clientWidth;
-    if ((place._fullLayout.meta || {}).min_width) draw();
-    else Plotly.Plots.resize(place);
+    draw();
   });
   fit.observe(el);
   dark.addEventListener("change", draw);

@@ -16,8 +16,10 @@ import anywidget
 import traitlets
 
 from tapebook import theme
+from tapebook.runs import page_words
 from tapebook.runs.page_words import describe
 
+_SCRIPTS = (Path(page_words.__file__).with_name("fit.js"), Path(__file__).with_name("chart.js"))
 _MOVING = ("sliders", "updatemenus")
 """Controls of a figure with frames, which a live chart has not: the page has a slider of its own."""
 
@@ -25,7 +27,7 @@ _MOVING = ("sliders", "updatemenus")
 class Chart(anywidget.AnyWidget):
     """A figure, {"data": […], "layout": {…}}; set `figure` anew and the chart follows."""
 
-    _esm = Path(__file__).with_name("chart.js")
+    _esm = "".join(path.read_text(encoding="utf-8") for path in _SCRIPTS)
     figure = traitlets.Dict().tag(sync=True)
     description = traitlets.Unicode().tag(sync=True)
     looks = traitlets.Dict().tag(sync=True)

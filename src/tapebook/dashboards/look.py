@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from math import isfinite
@@ -15,6 +16,9 @@ OUTCOMES = {
     "out_of_memory": ("✗", "bad"),
     "killed": ("✗", "bad"), "lost": ("✗", "bad"), "cancelled": ("–", "warn"), "unreadable": ("✗", "bad"),
 }  # fmt: skip
+
+
+_DAY, _DAY_CLASS = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?"), ' class="day"'
 
 
 def style() -> str:
@@ -81,15 +85,19 @@ def cards(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Iterable[int] = ()) -> str:
-    """Write a table of cells that are HTML already; `numeric` columns stand to the right."""
+    """Write a table of cells that are HTML; `numeric` columns stand to the right, dates on one line."""
     right = set(numeric)
     kinds = [' class="number"' if i in right else "" for i in range(len(heads))]
     head = "".join(f"<th{kind}>{escape(h)}</th>" for h, kind in zip(heads, kinds, strict=True))
     body = "".join(
-        "<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
+        "<tr>" + "".join(_cell(cell, kind) for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(cell: str, kind: str) -> str:
+    return f"<td{kind or (_DAY_CLASS if _DAY.fullmatch(cell) else '')}>{cell}</td>"
 
 
 def page(*pieces: str) -> str:

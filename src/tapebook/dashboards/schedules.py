@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 SECONDS = 10.0
 """How long an answer of the catalogue is believed."""
-SIGNS = {"on time": ("✓", ""), "paused": ("–", "warn"), "stale": ("✗", "bad"), "late": ("✗", "bad")}
+SIGNS = {"on time": ("✓", ""), "paused": ("–", "warn")} | dict.fromkeys(
+    ("late", "stale", "failed"), ("✗", "bad")
+)
 HEADS = ("Schedule", "State", "Next", "Last run", "Runs")
 
 
@@ -84,8 +86,11 @@ def strip(board: Board) -> str:
 
 
 def standing(state: State) -> str:
-    """The word for a schedule: late, before all others."""
-    return "late" if state.late and state.state != "stale" else state.state
+    """The word for a schedule: late before all others, failed where its last run did."""
+    if state.late and state.state != "stale":
+        return "late"
+    bad = state.state == "on time" and state.outcome not in ("", "succeeded")
+    return "failed" if bad else state.state
 
 
 def badge(word: str, said: str = "") -> str:
@@ -101,8 +106,6 @@ def line(state: State | None) -> str:
     parts = [badge(standing(state), f"schedule {standing(state)}")]
     if state.next is not None:
         parts.append(f"next {moment(state.next)}")
-    if state.outcome not in ("", "succeeded"):
-        parts.append(look.outcome(state.outcome))
     told = f"<br>{escape(state.late or state.why)}" if state.late or state.outcome != "succeeded" else ""
     return ", ".join(parts) + told
 

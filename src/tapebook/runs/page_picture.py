@@ -1,21 +1,28 @@
-"""A small picture of a figure, as SVG in the page's own colours: a line, a heat map, bars or points."""
+"""A small picture of a figure, as SVG in the page's own colours: a line, a heat map, bars or points.
+
+Moves are marked on their line, as the figure marks them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
 WIDTH, HEIGHT = 240, 84
-POINTS, CELLS, BARS = 120, 24, 40
+POINTS, CELLS, BARS, MARKS = 120, 24, 40, 60
 
 
 def picture(figure: dict[str, Any]) -> str:
     """Return the picture, or "" of a figure that has nothing to draw."""
     traces = [t for t in figure.get("data", ()) if isinstance(t, dict)]
-    for draw in (_lines, _heat, _bars, _points):
+    layout = figure.get("layout")
+    axis = layout.get("yaxis") if isinstance(layout, dict) else None
+    logarithmic = isinstance(axis, dict) and axis.get("type") == "log"
+    for draw in (_moves, _lines, _heat, _bars, _points):
         try:
-            made = draw(traces)
-        except (TypeError, ValueError, IndexError):
+            made = draw(traces, logarithmic) if draw is _moves else draw(traces)
+        except (TypeError, ValueError, AttributeError, LookupError, ZeroDivisionError):
             continue
         if made:
             return (
@@ -23,6 +30,35 @@ def picture(figure: dict[str, Any]) -> str:
                 f' aria-label="small picture of its main chart">{made}</svg>'
             )
     return ""
+
+
+def _moves(traces: list[dict[str, Any]], logarithmic: bool) -> str:
+    """A line of prices with a triangle at each move, up or down."""
+    marks = {t["name"]: t for t in traces if t.get("name") in ("up", "down") and t.get("mode") == "markers"}
+    line = next((t for t in traces if t.get("mode") == "lines"), None)
+    if len(marks) != 2 or line is None:
+        return ""
+    days = [str(day) for day in line["x"]]
+    prices = [log(v) if logarithmic else float(v) for v in line["y"]]
+    low, high = min(prices), max(prices)
+    across, up = (WIDTH - 8) / (len(days) - 1), (HEIGHT - 16) / (high - low)
+    places = [(4 + n * across, HEIGHT - 8 - (v - low) * up) for n, v in enumerate(prices)]
+    at = dict(zip(days, places, strict=True))
+    line_points = " ".join(f"{x:.1f},{y:.1f}" for x, y in _thin(places, 2 * POINTS))
+    made = f'<polyline class="quiet" points="{line_points}"/>'
+    for name, kind, way in (("up", "gain", -1), ("down", "loss", 1)):
+        for day in _largest(marks[name]):
+            x, y = at[str(day)]
+            made += f'<path class="{kind}" d="M{x - 3.5:.1f},{y - 3 * way:.1f} h7 l-3.5,{6 * way} z"/>'
+    return made
+
+
+def _largest(trace: dict[str, Any]) -> list[Any]:
+    """Days of the largest moves, by the size of their marks."""
+    size = (trace.get("marker") or {}).get("size")
+    sizes = list(size) if isinstance(size, Sequence) or hasattr(size, "tolist") else [1.0] * len(trace["x"])
+    ranked = sorted(zip(sizes, trace["x"], strict=True), key=lambda pair: -float(pair[0]))
+    return [day for _, day in ranked[:MARKS]]
 
 
 def _lines(traces: list[dict[str, Any]]) -> str:

@@ -87,7 +87,7 @@ def path_figure(scan: Patterns, row: pd.Series) -> go.Figure:
     figure.add_vline(x=int(row["horizon"]), line={"color": LIGHT.line, "width": 1, "dash": "dot"})
     who = f"{len(symbols)} symbols" if row["symbol"] == ALL else symbols[0]
     figure.update_layout(
-        template=template(), height=460, margin={"t": 90},
+        template=template(), height=480, margin={"t": 90}, legend={"y": -0.2, "yanchor": "top"},
         title={"text": f"{row['pattern']}, {who}<br><sup>{_said(row)}</sup>"},
     )  # fmt: skip
     figure.update_xaxes(title_text="bars since the open after the pattern")
@@ -123,7 +123,7 @@ def shape_figure(scan: Patterns, symbol: str, shape: str, number: int) -> go.Fig
     figure.add_vrect(x0=1 - LENGTH, x1=0, fillcolor=LIGHT.line, opacity=0.35, line_width=0, layer="below")
     count = f"{len(own)} times" if len(own) > 1 else "once"
     figure.update_layout(
-        template=template(), height=460, margin={"t": 90},
+        template=template(), height=480, margin={"t": 90}, legend={"y": -0.2, "yanchor": "top"},
         title={"text": f"{symbol}: {shape} {number}, seen {count}"
                        "<br><sup>shaded: the shape; right of it: what came next, known only later</sup>"},
     )  # fmt: skip

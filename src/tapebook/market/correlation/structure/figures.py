@@ -214,7 +214,7 @@ def eigenvalue_figure(told: Structure) -> go.Figure:
         mode="lines", line={"color": LIGHT.loss, "width": 2}, row=2, col=1,
     )  # fmt: skip
     figure.update_layout(
-        template=template(), height=720, legend={"x": 1, "xanchor": "right", "y": 1.06},
+        template=template(), height=720, legend={"y": -0.1, "yanchor": "top"}, margin_b=80,
         title=f"{noise.count} of {N} eigenvalues stand out of noise",
     )  # fmt: skip
     figure.update_annotations(font_size=13, x=0, xanchor="left")
