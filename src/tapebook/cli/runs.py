@@ -150,14 +150,21 @@ def open_(id: str, only_print: bool) -> None:
 
 
 @runs.command()
-@click.argument("id")
-@click.option("--timeout", type=float, help="Seconds that the whole run may take.")
+@click.argument("ids", nargs=-1)
+@click.option("--timeout", type=float, help="Seconds that each run may take.")
+@click.option("--now", is_flag=True, help="On the bars and universes as they are now.")
+@click.option("--stale", is_flag=True, help="Every run whose bars were revised since, on those of now.")
 @as_json
-def rerun(id: str, timeout: float | None, json_: bool) -> None:
-    """Run again what ID ran: same snapshot, same parameters, same seed."""
+def rerun(ids: tuple[str, ...], timeout: float | None, now: bool, stale: bool, json_: bool) -> None:
+    """Run again what IDS ran: same snapshot, same parameters, same seed, unless --now."""
     with open_desk() as desk:
-        done = desk.rerun(id, timeout=timeout)
-    _report(done, json_)
+        ids = tuple(dict.fromkeys((*ids, *(desk.stale_runs() if stale else ()))))
+        if not ids and not stale:
+            raise click.UsageError("say which: ids, or --stale")
+        for id in ids:
+            _report(desk.rerun(id, timeout=timeout, now=now or stale), json_)
+    if not ids:
+        click.echo("no run is stale", err=True)
 
 
 @runs.command()

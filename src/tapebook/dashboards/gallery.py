@@ -59,13 +59,13 @@ def _broken(run: str, why: str) -> dict[str, Any]:
 def page(visible: Visible, summaries: Summaries, asked: str = "", board: Board | None = None) -> str:
     """Return the gallery as HTML: what is published, and for the owner every run as well."""
     board = board or Board(visible)
-    cards = [_card(item, summaries, board) for item in visible.items() if item.listed]
+    items = [item for item in visible.items() if item.listed]
+    others = _others(visible, summaries) if visible.everything else []
+    stale = visible.stale([*(item.runs[0] for item in items if item.runs), *others])
+    cards = [_card(item, summaries, board, stale) for item in items]
+    cards += [_run_card(run, summaries, stale) for run in others]
     note = ""
     if visible.everything:
-        named = {item.runs[0] for item in visible.items() if item.runs}
-        runs = [p.parent.name for p in visible.config.reports.glob("*/manifest.json")]
-        runs.sort(key=lambda run: (str(summaries.of(run).get("started")), run), reverse=True)
-        cards += [_run_card(run, summaries) for run in runs[:SHOWN] if run not in named]
         note = "All runs of this desk are shown, because this server was started with <code>--all</code>."
         if not cards:
             note = "No reports yet. Run one with <code>tapebook run backtest -p symbols=AAPL</code>."
@@ -77,7 +77,16 @@ def page(visible: Visible, summaries: Summaries, asked: str = "", board: Board |
     return render("gallery.html.j2", title="Reports", **said)
 
 
-def _card(item: Item, summaries: Summaries, board: Board) -> dict[str, Any]:
+def _others(visible: Visible, summaries: Summaries) -> list[str]:
+    """The newest runs that no name shows."""
+    named = {item.runs[0] for item in visible.items() if item.runs}
+    runs = [p.parent.name for p in visible.config.reports.glob("*/manifest.json")]
+    runs = [run for run in runs if visible.may(run)]  # a colleague's deletion leaves our copy
+    runs.sort(key=lambda run: (str(summaries.of(run).get("started")), run), reverse=True)
+    return [run for run in runs[:SHOWN] if run not in named]
+
+
+def _card(item: Item, summaries: Summaries, board: Board, stale: dict[str, str]) -> dict[str, Any]:
     said = item.publication
     if item.page:
         summary: dict[str, Any] = {"title": item.page.replace("-", " "), "headline": [], "picture": ""}
@@ -93,14 +102,15 @@ def _card(item: Item, summaries: Summaries, board: Board) -> dict[str, Any]:
         pinned=said.pinned,
         earlier=max(len(item.runs) - 1, 0),
         late=said.late_hours,
+        stale=stale.get(item.runs[0], "") if item.runs else "",
         plan=schedules.line(board.of(said.source.get("schedule"))),
         live="" if item.page or not item.runs else live_address(summary, item.name),
     )
 
 
-def _run_card(run: str, summaries: Summaries) -> dict[str, Any]:
-    summary = summaries.of(run)
-    return _made(summary, address=f"/run/{quote(run)}", live=live_address(summary))
+def _run_card(run: str, summaries: Summaries, stale: dict[str, str]) -> dict[str, Any]:
+    summary, address = summaries.of(run), f"/run/{quote(run)}"
+    return _made(summary, address=address, live=live_address(summary), stale=stale.get(run, ""))
 
 
 def _made(summary: dict[str, Any], **more: Any) -> dict[str, Any]:

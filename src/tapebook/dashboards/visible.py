@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,6 +50,8 @@ class Visible:
         self._asked = float("-inf")
         self._items: list[Item] = []
         self._runs: frozenset[str] = frozenset()
+        self._gone: set[str] = set()
+        self._marked: tuple[frozenset[str], float, dict[str, str]] = (frozenset(), float("-inf"), {})
 
     def items(self) -> list[Item]:
         """Every name that this server shows: pinned ones first, then the newest."""
@@ -90,9 +93,23 @@ class Visible:
         newest = max(dated, default=None)
         return None if newest is None else "-".join((newest[3], *newest[:3]))
 
+    def stale(self, runs: Collection[str]) -> dict[str, str]:
+        """Say what was revised under each of these runs since; those that are not stale are not there."""
+        from tapebook.data.catalog import Catalog
+        from tapebook.runs.stale import stale
+
+        asked = frozenset(runs)
+        if self._marked[0] != asked or time.monotonic() - self._marked[1] > SECONDS:
+            with closing(Catalog.open(self.config)) as catalog:
+                rows = catalog.runs.of(asked)
+                told = dict(zip((row["id"] for row in rows), stale(catalog, rows), strict=True))
+            self._marked = (asked, time.monotonic(), {run: why for run, why in told.items() if why})
+        return self._marked[2]
+
     def _is_a_run(self, run: str) -> bool:
         folder = self.config.reports / run
-        inside = bool(run) and folder.resolve().parent == self.config.reports.resolve()
+        inside = bool(run) and run not in self._gone
+        inside = inside and folder.resolve().parent == self.config.reports.resolve()
         return inside and not folder.is_symlink() and (folder / "manifest.json").is_file()
 
     def _ask(self) -> None:
@@ -101,6 +118,7 @@ class Visible:
         from tapebook.data.catalog import Catalog
 
         with closing(Catalog.open(self.config)) as catalog:
+            self._gone = catalog.trash.names("run")
             found = [Publication.read(row) for row in catalog.publications.list()]
             seen = [p for p in found if self.everything or self._for & set(p.audience)]
             self._items = [Item(p, tuple(r for r in history(catalog, p) if self._is_a_run(r))) for p in seen]

@@ -33,6 +33,8 @@ class Bars:
     never filled. A bar shorter than a day is stamped with its opening time; a longer one with its
     (last) session's date at 00:00 UTC, though it is known only at the session's close: `known_at`.
 
+    `universe` names what a universe was asked for with ("@sp500@3", "SPY"): bars outside of it are missing.
+
     Build one with `Desk.bars`, `Lake.bars` or `Bars.from_frames`.
     """
 
@@ -44,6 +46,7 @@ class Bars:
     snapshot: int | None = None
     adjust: Adjust = False
     known: pd.DatetimeIndex | None = field(default=None)
+    universe: tuple[str, ...] = ()
 
     @classmethod
     def from_frames(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tapebook.data.when import first_moment, last_moment
+from tapebook.errors import TapebookError
 from tapebook.schema import Frequency
 
 Reading = Mapping[str, Any]
@@ -31,13 +32,25 @@ def told(revisions: Sequence[Mapping[str, Any]], readings: Sequence[Reading]) ->
     return f"{counts} of {named} {did} by snapshot {max(one['snapshot'] for one in found)}"
 
 
+def read_by(row: Mapping[str, Any]) -> Reading:
+    """What a stored result or scan has read: its symbols, and its benchmark where that is one."""
+    benchmark = (row.get("extra") or {}).get("benchmark")
+    symbols = [*row["symbols"], *([benchmark] if benchmark else [])]
+    return {name: row[name] for name in ("snapshot", "freq", "start", "end")} | {"symbols": symbols}
+
+
 def _span(reading: Reading) -> tuple[str, str]:
     """First and last second, as rows write them."""
-    first, last = first_moment(reading["start"], "start"), last_moment(reading["end"], "end")
-    return (
-        "" if first is None else first.isoformat(timespec="seconds"),
-        "9999" if last is None else last.isoformat(timespec="seconds"),
-    )
+    first, last = _edge(first_moment, reading["start"]), _edge(last_moment, reading["end"])
+    return first or "", last or "9999"
+
+
+def _edge(moment: Callable[[Any], Any], said: Any) -> str | None:
+    try:
+        found = moment(said or None)
+    except TapebookError:  # a run that failed because of it
+        return None
+    return None if found is None else str(found.isoformat(timespec="seconds"))
 
 
 def _touches(revision: Mapping[str, Any], reading: Reading, first: str, last: str) -> bool:

@@ -68,6 +68,11 @@ class Universe:
         return cls(name, tuple(made), note, version)
 
     @property
+    def reference(self) -> str:
+        """How this very version is named: "@sp500@3"."""
+        return f"@{self.name}@{self.version}"
+
+    @property
     def symbols(self) -> list[str]:
         """Every symbol that ever was a member."""
         return list(dict.fromkeys(member.symbol for member in self.members))
@@ -127,6 +132,24 @@ class Universe:
 
         rows = [(m.symbol, str(m.since or ""), str(m.until or "")) for m in self.members]
         return pd.DataFrame(rows, columns=["symbol", "since", "until"])
+
+
+def parted(reference: str) -> tuple[str, int | None]:
+    """Read "@sp500" and "@sp500@3" into name and version, None for the newest.
+
+    >>> parted("@sp500@3"), parted("sp500")
+    (('sp500', 3), ('sp500', None))
+    """
+    name, parted_, version = reference.removeprefix("@").partition("@")
+    if parted_ and not version.isdecimal():
+        raise BadParameter("universe", reference, "a name, or a name and a version such as @sp500@3")
+    return name, int(version) if parted_ else None
+
+
+def pinned(text: str | None) -> dict[str, int]:
+    """Read "sp500@3,nasdaq@1", versions that a run is pinned to."""
+    found = (parted(one) for one in (text or "").split(",") if one)
+    return {name: version for name, version in found if version is not None}
 
 
 def read_members(path: str | Path) -> list[Member]:

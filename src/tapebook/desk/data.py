@@ -143,7 +143,8 @@ class DataRoom(RevisionRoom):
 
     def quality(self, symbols: str | Sequence[str] | None = None, *, asof: AsOf = None) -> pd.DataFrame:
         """Return the stored findings of the quality checks, one row a finding."""
-        return self.lake.quality(None if symbols is None else names(symbols), asof=self._asof(asof))
+        wanted = None if symbols is None else self._members(symbols)[0]
+        return self.lake.quality(wanted, asof=self._asof(asof))
 
     @overload
     def sql(

@@ -39,7 +39,7 @@ class RevisionRoom(UniverseRoom):
 
         "" for nothing. Bars that came late count too: where they are now, the result has seen a gap.
         """
-        from tapebook.data.stale import told
+        from tapebook.data.stale import read_by, told
 
         results = list(rows)
         self._tell_revisions()
@@ -47,7 +47,7 @@ class RevisionRoom(UniverseRoom):
         if not known:
             return [""] * len(results)
         found = self.catalog.revisions.list(after=min(known))
-        return [told(found, [_read(row)]) for row in results]
+        return [told(found, [read_by(row)]) for row in results]
 
     def _tell_revisions(self) -> int:
         """Write down what the snapshots since the last look have revised; return the last one looked at."""
@@ -65,10 +65,3 @@ class RevisionRoom(UniverseRoom):
             return self.lake.snapshot() < mark
         except NoData:
             return False
-
-
-def _read(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stored result read: its symbols, and its benchmark where that is one."""
-    benchmark = (row.get("extra") or {}).get("benchmark")
-    symbols = [*row["symbols"], *([benchmark] if benchmark else [])]
-    return {name: row[name] for name in ("snapshot", "freq", "start", "end")} | {"symbols": symbols}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tapebook.desk.core import Core
+from tapebook.desk.revisions import RevisionRoom
 from tapebook.errors import BadParameter
 from tapebook.progress import progress
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tapebook.runs import Batch, Run
 
 
-class RunRoom(Core):
+class RunRoom(RevisionRoom):
     """Runs of templates."""
 
     def run(
@@ -130,9 +130,13 @@ class RunRoom(Core):
         batch.cancel(self.config, id)
 
     def runs(self, **filters: Any) -> pd.DataFrame:
-        """List runs, newest first (`template=`, `strategy=`, `symbol=`, `outcome=`, `limit=`)."""
+        """List runs, newest first (`template=`, `strategy=`, `symbol=`, `outcome=`, `limit=`).
+
+        `stale` says what was revised since under one; `rerun(id, now=True)` makes it again.
+        """
         from tapebook.runs import listing
 
+        self._tell_revisions()
         return listing(self.config, **filters)
 
     def load_run(self, id: str) -> Run:
@@ -141,12 +145,23 @@ class RunRoom(Core):
 
         return load(self.config, id)
 
-    def rerun(self, id: str, *, timeout: float | None = None) -> Run:
-        """Run again what `id` ran: same snapshot, parameters and seed; the same metrics to the last bit."""
+    def rerun(self, id: str, *, timeout: float | None = None, now: bool = False) -> Run:
+        """Run again what `id` ran: same snapshot, parameters and seed; the same metrics to the last bit.
+
+        With `now` on the bars and universes as they are now: what was revised since is in it.
+        """
         from tapebook.runs import rerun
 
         with progress(f"running {id} again") as report:
-            return rerun(self.config, id, timeout=timeout, progress=report)
+            return rerun(self.config, id, timeout=timeout, now=now, progress=report)
+
+    def stale_runs(self) -> list[str]:
+        """Name the runs whose bars were revised since, and that no run has made again."""
+        from tapebook.runs.stale import made_again, stale
+
+        self._tell_revisions()
+        rows = self.catalog.runs.list(outcome="succeeded", limit=None)
+        return made_again(rows, stale(self.catalog, rows))
 
     def diff_runs(self, a: str, b: str) -> pd.DataFrame:
         """Compare two runs: section, name, a, b, same; parameters, data, code, packages, metrics."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook.data.shelf import bring, share
 from tapebook.desk.trials import TrialRoom
+from tapebook.desk.universe import masked
 from tapebook.errors import BadInput
 from tapebook.progress import progress
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tapebook.strategy.lookahead.causality import Causality
     from tapebook.strategy.screen.hits import Screen
 
+AGAIN = "again: "
+"""How the note of a result begins that another one's revision made necessary."""
 HEADLINE = ("total_return", "sharpe", "max_drawdown", "trades")
 """Figures that a list of results shows."""
 
@@ -187,15 +190,26 @@ class StrategyRoom(TrialRoom):
             shown, columns=None if shown else ["id", "created", "strategy", "symbols", "params"]
         )
 
+    def stale_results(self) -> list[str]:
+        """Name the results whose bars were revised since, and that nobody has made again."""
+        rows = self.catalog.results.list(limit=None)
+        marked = list(zip(rows, self.stale(rows), strict=True))
+        fresh = {row["note"] for row, stale in marked if not stale}
+        return [row["id"] for row, stale in marked if stale and f"{AGAIN}{row['id']}" not in fresh]
+
     def rerun_result(self, id: str) -> Backtest:
         """Trade again what a stored result traded, on the bars as they are now; the old one stays.
 
-        The same strategy by name, parameters, rules, symbols and span. What was revised since is in it.
+        The same strategy by name, parameters, rules, symbols, version of a universe, and span. What was
+        revised since is in it.
         """
         row, old = self.catalog.results.get(id), self.load(id)
         adjust = {"splits": "splits", "total": "total"}.get(row.adjust or "", False)
         bars = self.bars(row.symbols, start=row.start, end=row.end, freq=row.freq, adjust=adjust)  # type: ignore[arg-type]
-        return self.backtest(row.strategy, bars, rules=old.rules, note=f"again: {id}", **row.params)
+        named = [self.universe(name) for name in old.universe if name.startswith("@")]
+        alone = {name for name in old.universe if not name.startswith("@")}
+        bars = masked(bars, named, alone) if named else bars
+        return self.backtest(row.strategy, bars, rules=old.rules, note=f"{AGAIN}{id}", **row.params)
 
     def delete_result(self, id: str, *, revision: int | None = None) -> None:
         """Move a stored backtest to the trash; its trials stay counted. `restore` brings it back."""

@@ -26,12 +26,16 @@ class UniverseRoom(Core):
     """Make, read, change and delete universes."""
 
     def universe(self, name: str, *, asof: str | date | None = None) -> Universe:
-        """Return a universe, or those who were its members on the day `asof`.
+        """Return a universe, or those who were its members on the day `asof`; "sp500@3" is its version 3.
 
         `.symbols` has the names, `.frame()` a table; `.added(…)` and `.ended(…)` give a changed one, which
         `save_universe` keeps.
         """
-        return self.catalog.universes.get(name.removeprefix("@")).asof(asof)
+        from tapebook.data.universe import parted, pinned
+
+        known, version = parted(name)
+        version = pinned(self.config.universes).get(known) if version is None else version
+        return self.catalog.universes.get(known, version).asof(asof)
 
     def universes(self) -> pd.DataFrame:
         """List the universes, one row each."""
@@ -91,7 +95,10 @@ class UniverseRoom(Core):
 
 
 def masked(bars: Bars, universes: Sequence[Universe], alone: set[str]) -> Bars:
-    """Take the bars away that lie outside of every universe, but for symbols that were asked for alone."""
+    """Take the bars away that lie outside of every universe, but for symbols that were asked for alone.
+
+    `Bars.universe` names both, so that the same can be read again.
+    """
     import numpy as np
 
     inside = np.zeros((len(bars), len(bars.symbols)), dtype=bool)
@@ -101,4 +108,5 @@ def masked(bars: Bars, universes: Sequence[Universe], alone: set[str]) -> Bars:
     values = {name: np.where(inside, field, np.nan) for name, field in bars.values.items()}
     for field in values.values():
         field.flags.writeable = False
-    return replace(bars, values=values)
+    named = (*(universe.reference for universe in universes), *sorted(alone))
+    return replace(bars, values=values, universe=named)

@@ -35,17 +35,24 @@ _COLUMNS = [
     "snapshot",
     "rerun_of",
     "error",
+    "stale",
 ]
 
 
 def listing(config: Config, **filters: Any) -> pd.DataFrame:
-    """List runs, newest first; see `tapebook.data.catalog.Runs.list` for the filters."""
+    """List runs, newest first; see `tapebook.data.catalog.Runs.list` for the filters.
+
+    `stale` says what was revised since under one.
+    """
     import pandas as pd
+
+    from tapebook.runs.stale import stale
 
     with _open(config) as catalog:
         for row in catalog.runs.list(outcome="running", limit=None):
             _settle(config, catalog, row)
         rows = catalog.runs.list(**filters)
+        rows = [row | {"stale": why} for row, why in zip(rows, stale(catalog, rows), strict=True)]
     return pd.DataFrame([{name: row[name] for name in _COLUMNS} for row in rows], columns=_COLUMNS)
 
 
@@ -55,10 +62,13 @@ def load(config: Config, id: str) -> Run:
     Raises
     ------
     UnknownName
-        With the nearest id.
+        With the nearest id; `Deleted` if it lies in the trash.
     """
+    _folder(config, id)
+    if not config.embedded:  # a colleague's deletion leaves the copy that lies here, and the shared one
+        with _open(config) as catalog:
+            catalog.trash.refuse("run", id)
     try:
-        _folder(config, id)
         run = Run.read(brought(config, id))
     except UnknownName:
         with _open(config) as catalog:
@@ -134,6 +144,7 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
         "snapshot": provenance.snapshot(config),
         "code_hash": provenance.code_hash(),
     }
+    universes = provenance.universes(config)
     inputs = provenance.inputs(config, full)
     with _open(config) as catalog:
         rows = catalog.runs.list(template=found.name, outcome="succeeded", limit=None)
@@ -141,7 +152,8 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
         if all(row[name] == value for name, value in wanted.items()):
             with suppress(UnknownName):  # its folder may be gone
                 run = Run.read(brought(config, row["id"]))
-                if run.manifest.get("inputs", {}) == inputs:
+                said = run.manifest
+                if said.get("inputs", {}) == inputs and said.get("universes", {}) == universes:
                     return run
     return None
 

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from tapebook.config import Config
     from tapebook.runs.record import Run
 
-_DATA, _CODE = ("snapshot", "trials", "seed", "fingerprints"), ("template", "template_hash", "code_hash")
+_DATA, _CODE = (
+    ("snapshot", "universes", "trials", "seed", "fingerprints"),
+    ("template", "template_hash", "code_hash"),
+)
 _PLACE = ("python", "platform")
 
 

@@ -92,6 +92,7 @@ def _provenance(manifest: dict[str, Any]) -> list[tuple[str, str]]:
             f"{k} = {json.dumps(v, ensure_ascii=False)}" for k, v in manifest["parameters"].items()
         ),
         "data": "the lake was empty" if snapshot is None else f"snapshot {snapshot} of the lake",
+        "universes": named_universes(manifest),
         "fingerprints": ", ".join(str(mark)[:16] for mark in manifest.get("fingerprints") or ()),
         "results": ", ".join(manifest.get("results") or ()),
         "seed": manifest.get("seed"),
@@ -102,6 +103,13 @@ def _provenance(manifest: dict[str, Any]) -> list[tuple[str, str]]:
         "outcome": manifest["outcome"],
     }
     return [(name, str(value)) for name, value in rows.items() if value not in (None, "")]
+
+
+def named_universes(manifest: dict[str, Any]) -> str:
+    """Name the versions of the universes that the parameters name: "@sp500@3"."""
+    said = json.dumps(manifest.get("parameters") or {})
+    known = (manifest.get("universes") or {}).items()
+    return ", ".join(f"@{name}@{version}" for name, version in known if f"@{name}" in said)
 
 
 def _script_safe(value: Any) -> str:

@@ -120,6 +120,18 @@ def trials(config: Config) -> int:
         catalog.close()
 
 
+def universes(config: Config) -> dict[str, int]:
+    """Return the version of each universe that a run reads: the pinned ones, or those of now."""
+    from tapebook.data.catalog import Catalog
+    from tapebook.data.universe import pinned
+
+    catalog = Catalog.open(config)
+    try:
+        return catalog.universes.versions() | pinned(config.universes)
+    finally:
+        catalog.close()
+
+
 def machine() -> dict[str, str]:
     """Versions of Python and of the platform."""
     return {"python": platform.python_version(), "platform": platform.platform()}

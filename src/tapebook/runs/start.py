@@ -44,6 +44,7 @@ class Order:
     rerun_of: str | None = None
     snapshot: int | None = None
     trials: int | None = None
+    universes: dict[str, int] | None = None
     seed: int = 0
     id: str | None = None
     batch: str | None = None
@@ -124,10 +125,14 @@ def rerun(
     id: str,
     *,
     timeout: float | None = None,
+    now: bool = False,
     progress: Report | None = None,
     kernels: Kernels | None = None,
 ) -> Run:
-    """Run again what `id` ran: the template as it was, the same snapshot, parameters and seed."""
+    """Run again what `id` ran: the template as it was, the same snapshot, parameters and seed.
+
+    With `now` on the bars, universes and trials as they are now: what was revised since is in it.
+    """
     from tapebook.runs.book import load
 
     before = load(config, id)
@@ -137,8 +142,9 @@ def rerun(
         dict(said["parameters"]),
         timeout=checked_timeout(timeout),
         rerun_of=before.id,
-        snapshot=said["snapshot"],
-        trials=said.get("trials"),
+        snapshot=None if now else said["snapshot"],
+        trials=None if now else said.get("trials"),
+        universes=None if now else said.get("universes"),
         seed=said["seed"],
     )
     return carry_out(config, order, progress=progress, kernels=kernels)
@@ -290,6 +296,7 @@ def _manifest(config: Config, order: Order) -> dict[str, Any]:
         "inputs": provenance.inputs(config, parameters),
         "snapshot": provenance.snapshot(config) if order.snapshot is None else order.snapshot,
         "trials": provenance.trials(config) if order.trials is None else order.trials,
+        "universes": provenance.universes(config) if order.universes is None else order.universes,
         "seed": order.seed,
         "git": provenance.git(config.home),
         "code_hash": provenance.code_hash(),
@@ -330,7 +337,9 @@ def _environment(
     from tapebook.runs import warm
 
     server = kernels.environment[warm.SOCKET] if kernels else warm.found()
-    desk = replace(config, snapshot=manifest["snapshot"], trials=manifest["trials"]).environment()
+    pinned = ",".join(f"{name}@{version}" for name, version in manifest["universes"].items())
+    pins = {name: manifest[name] for name in ("snapshot", "trials")} | {"universes": pinned or None}
+    desk = replace(config, **pins).environment()
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import event_marks, revisions
+from tapebook.data.catalog.tables import event_marks, results, revisions, scans
 from tapebook.data.revised import Revised
 
 MARK = "revisions"
@@ -56,3 +56,13 @@ class Revisions:
             query = query.where(revisions.c.symbol.in_(list(symbols)))
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query.limit(limit)).mappings()]
+
+    def read_by(self, runs: Collection[str]) -> dict[str, Sequence[dict[str, Any]]]:
+        """Say what the stored results and scans of runs have read: rows by run id."""
+        found: dict[str, Any] = {}
+        with self._rows.reading() as connection:
+            for table in (results, scans):
+                query = select(table).where(table.c.run_id.in_(list(runs)))
+                for row in connection.execute(query).mappings():
+                    found.setdefault(row["run_id"], []).append(plain(row))
+        return found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
+from tapebook.data.catalog.item_tables import tags
 from tapebook.data.catalog.items import with_tag
-from tapebook.data.catalog.rows import Rows, delete_one, insert_with_symbols, one, plain
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, one, plain
 from tapebook.data.catalog.tables import run_symbols, runs
 
 if TYPE_CHECKING:
@@ -83,9 +84,20 @@ class Runs:
             rows = connection.execute(query).mappings()
             return [plain(row) for row in rows]
 
+    def of(self, ids: Collection[str]) -> Sequence[dict[str, Any]]:
+        """Return the rows of these ids, in any order; of those that there are."""
+        with self._rows.reading() as connection:
+            found = connection.execute(select(runs).where(runs.c.id.in_(list(ids)))).mappings()
+            return [plain(row) for row in found]
+
     def delete(self, id: str) -> None:
         """Destroy one row, past the trash; UnknownName if there is none."""
-        delete_one(self._rows, runs, "run", id)
+        with self._rows.writing() as connection:
+            if connection.execute(delete(runs).where(runs.c.id == id)).rowcount:
+                connection.execute(delete(tags).where(tags.c.kind == "run", tags.c.name == id))
+                write_change(connection, "run", id, "emptied")
+                return
+        self.get(id)
 
 
 def _finished(connection: Connection, id: str) -> Event:

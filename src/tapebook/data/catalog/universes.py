@@ -40,7 +40,8 @@ class Universes:
     def versions(self) -> dict[str, int]:
         """Return the version that each is at."""
         with self._rows.reading() as connection:
-            return dict(connection.execute(select(universes.c.id, universes.c.version)).tuples().all())
+            rows = connection.execute(select(universes.c.id, universes.c.version)).all()
+        return {str(name): int(version) for name, version in rows}
 
     def _earlier(self, name: str, version: int) -> Universe:
         kept = universe_versions
@@ -78,7 +79,7 @@ class Universes:
             If somebody has saved it since `universe.version`: nothing is overwritten unseen.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        told = {"note": universe.note, "updated": now, "who": who}
+        told: dict[str, Any] = {"note": universe.note, "updated": now, "who": who}
         with self._rows.writing() as connection:
             told["version"] = version = self._next(connection, universe)
             here = (universes.c.id == universe.name) & (universes.c.version == universe.version)

@@ -206,7 +206,11 @@ def _facts(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "template", f"{manifest.get('template')} ({str(manifest.get('template_hash'))[:12]})"
     yield "made", f"{manifest.get('started')} to {manifest.get('finished')}"
     yield "snapshot of the bars", str(manifest.get("snapshot"))
-    yield "parameters", json.dumps(manifest.get("parameters") or {}, ensure_ascii=False)
+    asked = json.dumps(manifest.get("parameters") or {}, ensure_ascii=False)
+    pinned = (manifest.get("universes") or {}).items()
+    if universes := [f"@{name}@{version}" for name, version in pinned if f"@{name}" in asked]:
+        yield "universes", ", ".join(universes)
+    yield "parameters", asked
     yield "seed", str(manifest.get("seed"))
     dirty = " and files that differ from it" if git.get("dirty") else ""
     yield "commit", f"{git['commit']}{dirty}" if git.get("commit") else "none"

@@ -37,7 +37,9 @@ class Backtest:
     own cash. `positions`: units held at each close, (T, N). `orders`: one row a fill, with the bar
     that decided it. `trades`: one row from flat to flat of a symbol, with costs, MAE and MFE (worst
     and best price seen, as a fraction of the entry price). `close`: the bars' closes. `benchmark`:
-    money at each close of what it is compared with. Times are the bars' stamps, UTC.
+    money at each close of what it is compared with. `universe`: the version of the
+    universe that decided which bars were there ("@sp500@3"), and symbols beside it. Times are the bars'
+    stamps, UTC.
     """
 
     strategy: str
@@ -60,6 +62,7 @@ class Backtest:
     code_hash: str
     equity_by_symbol: pd.DataFrame | None = None
     family: str = "own"
+    universe: tuple[str, ...] = ()
     tried: Tried | None = None
     id: str | None = None
     created: str | None = None
@@ -246,6 +249,7 @@ def assembled(
         fingerprint=bars.fingerprint(),
         code_hash=found.source_hash,
         family=found.family,
+        universe=bars.universe,
         equity_by_symbol=None if done.accounts == 1 else pd.DataFrame(done.equity, bars.index, columns),
     )
 

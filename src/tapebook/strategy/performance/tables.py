@@ -91,6 +91,7 @@ def describe_html(bt: Backtest) -> str:
 def _lines(bt: Backtest) -> list[str]:
     params = ", ".join(f"{name}={value}" for name, value in bt.params.items())
     symbols = ", ".join(bt.symbols[:6]) + (f" and {len(bt.symbols) - 6} more" if len(bt.symbols) > 6 else "")
+    symbols = f"{', '.join(bt.universe)} ({symbols})" if bt.universe else symbols
     form = "%Y-%m-%d" if not Frequency.parse(bt.freq).intraday else "%Y-%m-%d %H:%M"
     span = " to ".join(bt.equity.index[i].strftime(form) for i in (0, -1))
     data = "" if bt.snapshot is None else f", snapshot {bt.snapshot}"
