@@ -17,7 +17,6 @@ from sqlalchemy import (
     RowMapping,
     Table,
     create_engine,
-    delete,
     event,
     insert,
     make_url,
@@ -196,14 +195,6 @@ def one(rows: Rows, table: Table, kind: str, id: str) -> Row[Any]:
             known = connection.scalars(select(table.c.id).order_by(table.c.seq.desc()).limit(1000))
             raise UnknownName(kind, id, known, f"See `tapebook {kind}s list`.")
         return row
-
-
-def delete_one(rows: Rows, table: Table, kind: str, id: str) -> None:
-    """Delete the row of this id; UnknownName if there is none."""
-    with rows.writing() as connection:
-        if connection.execute(delete(table).where(table.c.id == id)).rowcount:
-            return
-    one(rows, table, kind, id)
 
 
 def plain(row: RowMapping) -> dict[str, Any]:

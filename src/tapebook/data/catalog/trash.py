@@ -94,6 +94,16 @@ class Trash:
             return None
         return {"deleted": row.deleted, "who": row.who, "row": row.content["row"], "going": row.going}
 
+    def refuse(self, kind: str, name: str) -> None:
+        """Raise `Deleted` if an item of this name lies here."""
+        with self._rows.reading() as connection:
+            refuse_deleted(connection, kind, name)
+
+    def names(self, kind: str) -> set[str]:
+        """Names of the items of a kind that lie here."""
+        with self._rows.reading() as connection:
+            return set(connection.scalars(select(trash.c.name).where(trash.c.kind == kind)))
+
     def begin(self, number: int) -> dict[str, Any] | None:
         """Begin to destroy what has this number: from now on it cannot come back. None if it is not there."""
         with self._rows.writing() as connection:
