@@ -105,9 +105,23 @@ def _strangers(stamps: np.ndarray, strange: np.ndarray, calendar: str, freq: Fre
     if not n:
         return []
     where, last = np.flatnonzero(strange)[[0, -1]]
-    until = f" until {_spoken(stamps[last])}" if n > 1 else ""
-    told = f"{n} {'bars' if n > 1 else 'bar'} while the calendar {calendar} is closed{until}"
+    told = closed(n, calendar, _spoken(stamps[last]))
     return [("off_calendar", "info" if freq.intraday else "warning", stamps[where], float(n), told)]
+
+
+def closed(n: int, calendar: str, until: str) -> str:
+    """Say how many bars came while the exchange was closed."""
+    return f"{n} {'bars' if n > 1 else 'bar'} while the calendar {calendar} is closed" + (
+        f" until {until}" if n > 1 else ""
+    )
+
+
+def strangers(stamps: np.ndarray, freq: Frequency, calendar: str) -> np.ndarray:
+    """Which of these sorted stamps (datetime64[us]) stand where the calendar has no bar."""
+    if not len(stamps):
+        return np.zeros(0, bool)
+    wanted = _expected(stamps, np.array([0]), np.array([len(stamps)]), freq, [calendar])
+    return ~_among(stamps, wanted[calendar])
 
 
 def _spoken(stamp: np.datetime64) -> str:

@@ -139,6 +139,38 @@ def long(view: View, symbols: Sequence[str] | None, known: Collection[str], cond
     return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition} AND {chosen}")
 
 
+def stored(
+    view: View, symbols: Sequence[str], freq: Frequency, since: When
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Bars of a length from a moment on, actions, and findings on bars of that length; see `Lake.stored`."""
+    known = calendars(view, None)
+    mine = [name for name in symbols if name in known]
+    if not mine:
+        return stored_nothing()
+    bars = only(long(view, mine, known, span(freq, since, None)), mine)
+    _, actions, found = stored_nothing()
+    chosen = roughly(mine, known)
+    if not view.bare("actions"):
+        columns = ", ".join(actions.column_names)
+        asked = view.arrow(f"SELECT {columns} FROM {view.table('actions')} WHERE {chosen}")
+        actions = only(asked, mine)
+    if not view.bare("quality"):
+        columns = ", ".join(found.column_names)
+        asked = view.arrow(
+            f"SELECT {columns} FROM {view.table('quality')} WHERE freq = '{freq}' AND {chosen}"
+        )
+        found = only(asked, mine)
+    return bars, actions, found
+
+
+def stored_nothing() -> tuple[pa.Table, pa.Table, pa.Table]:
+    """What `stored` answers where there is nothing."""
+    from tapebook.data import tidy
+
+    bars = tidy.nothing("bars").drop_columns("freq")
+    return bars, tidy.nothing("actions"), tidy.nothing("quality")
+
+
 def roughly(symbols: Sequence[str] | None, known: Collection[str]) -> str:
     """Write the condition of some symbols; true if they are most of those known."""
     return among("symbol", symbols) if symbols is not None and 2 * len(symbols) < len(known) else "true"

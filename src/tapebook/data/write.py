@@ -63,6 +63,10 @@ def _upsert(work: Transaction, table: str, rows: pa.Table) -> tuple[int, int, in
     fields = [name for name in rows.column_names if name not in keys]
     same = " AND ".join(f"i.{key} = e.{key}" for key in keys)
     differs = " OR ".join(f"i.{name} IS DISTINCT FROM e.{name}" for name in fields)
+    if table == "bars" and not _some(cursor, _near(rows)):
+        _insert(cursor, table, rows)
+        work.changed = True
+        return rows.num_rows, 0, 0
     cursor.register("incoming", rows)
     news = cursor.execute(
         f"SELECT i.*, e.symbol IS NOT NULL AS met FROM incoming i LEFT JOIN ("
@@ -81,9 +85,10 @@ def _upsert(work: Transaction, table: str, rows: pa.Table) -> tuple[int, int, in
 
 def _insert(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     columns = ", ".join(name for name in rows.column_names if name != "met")
-    order = ", ".join(key for key in ("symbol", "ts") if key in rows.column_names)
+    keys = ", ".join(key for key in ("symbol", "ts") if key in rows.column_names)
+    order = "" if table == "bars" else f"ORDER BY {keys}"  # DuckLake sorts bars itself: SORTED BY
     cursor.register("fresh", rows)
-    cursor.execute(f"INSERT INTO {NAME}.{table} ({columns}) SELECT {columns} FROM fresh ORDER BY {order}")
+    cursor.execute(f"INSERT INTO {NAME}.{table} ({columns}) SELECT {columns} FROM fresh {order}")
     cursor.unregister("fresh")
 
 

@@ -1,77 +1,156 @@
-"""What the lake has of some symbols before new bars land, and what is new beside it."""
+"""What the lake has of some symbols before new bars land; what is new beside it, and what is odd about both.
+
+Bars of a day or longer are judged with their whole history. Of shorter ones, of which there may be millions,
+only the last stretch before the new ones is read again: what was found before it stays as it was.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tapebook.errors import NoData
+from tapebook.data import quality
 from tapebook.integration.incoming import Incoming, once
-from tapebook.schema import FIELDS
+from tapebook.integration.stretch import CONTEXT, joined, whole_again
+from tapebook.schema import FIELDS, Frequency
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.data.lake import Lake
 
-STORED_ACTIONS = "SELECT symbol, ts, split, dividend FROM actions WHERE list_contains(?, symbol)"
+ACTIONS = ("split", "dividend")
 
 
 @dataclass(frozen=True)
 class Before:
-    """Bars of one bar length, and actions, by symbol; a symbol without any is not there."""
+    """What came of some symbols (`bars`, a stamp of which may be there twice; `actions`), and what is there.
 
-    bars: dict[str, pl.DataFrame]
-    actions: dict[str, pl.DataFrame]
+    `stored` has the lake's bars from a moment on that lies before all that came; `partly` are the symbols
+    of which it leaves earlier ones out. Columns: symbol, ts and the fields; sorted by both.
+    """
 
-    def history(self, one: Incoming) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Bars and actions of a symbol as they will be, its new ones in the place of old ones."""
-        symbol = one.landed.symbol
-        return (
-            _over(self.bars.get(symbol), one.bars.select("ts", *FIELDS)),
-            _over(self.actions.get(symbol), one.actions.drop("symbol")),
+    freq: Frequency
+    calendars: Mapping[str, str]
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+    stored: pl.DataFrame
+    paid: pl.DataFrame
+    found: pl.DataFrame
+    partly: frozenset[str]
+
+    def news(self) -> dict[str, tuple[int, int, int]]:
+        """By symbol: how many bars the lake lacks, how many it has otherwise, and actions of either kind."""
+        added, changed = _news(once(self.bars), self.stored, FIELDS)
+        more, other = _news(self.actions, self.paid, ACTIONS)
+        return {
+            symbol: (
+                added.get(symbol, 0),
+                changed.get(symbol, 0),
+                more.get(symbol, 0) + other.get(symbol, 0),
+            )
+            for symbol in self.calendars
+        }
+
+    def findings(self) -> pl.DataFrame:
+        """All that is odd about the bars as they will be, also what was found earlier and still holds."""
+        bars, actions = _over(self.stored, self.bars), _over(self.paid, self.actions)
+        judged = quality.check_all(bars, freq=self.freq, calendars=self.calendars, actions=actions)
+        if not self.partly:
+            return judged
+        return joined(
+            self.partly, self.stored, self.bars, bars, judged, self.found, self.freq, self.calendars
         )
 
-    def news(self, one: Incoming) -> tuple[int, int, int]:
-        """How many bars the lake has not, how many it has otherwise, and actions of either kind."""
-        symbol = one.landed.symbol
-        added, changed = _news(once(one.bars), self.bars.get(symbol), FIELDS)
-        return added, changed, sum(_news(one.actions, self.actions.get(symbol), ("split", "dividend")))
 
-
-def before(lake: Lake, symbols: Sequence[str], freq: str) -> Before:
-    """Read what the lake has of these symbols."""
+def before(lake: Lake, batch: Sequence[Incoming]) -> Before:
+    """Read what the lake has beside what came."""
     import polars as pl
 
-    known = list(lake.last(symbols, freq))
-    bars = _by_symbol(pl.DataFrame(lake.read(known, freq=freq))) if known else {}
-    try:
-        actions = lake.sql(STORED_ACTIONS, out="arrow", parameters=[list(symbols)])
-    except NoData:
-        return Before(bars, {})
-    return Before(bars, _by_symbol(pl.DataFrame(actions)))
+    freq = Frequency.parse(batch[0].landed.freq)
+    calendars = {one.landed.symbol: one.fetched.instrument.calendar for one in batch}
+    bars = pl.concat([one.bars for one in batch], rechunk=True).select("symbol", "ts", *FIELDS)
+    actions = pl.concat([one.actions for one in batch], rechunk=True)
+    since = _since(bars, freq, calendars) if freq.intraday and len(bars) else None
+    stored, paid, found = _stored(lake, list(calendars), freq, since)
+    partly: set[str] = set()
+    if since is not None:
+        whole = whole_again(stored, bars, found, list(calendars))
+        partly = calendars.keys() - whole
+        if whole:
+            all_of, _, _ = _stored(lake, sorted(whole), freq, None)
+            rest = stored.filter(~pl.col("symbol").is_in(whole))
+            stored = pl.concat([rest, all_of]).sort("symbol", "ts") if len(rest) else all_of
+    return Before(freq, calendars, bars, actions, stored, paid, found, frozenset(partly))
 
 
-def _by_symbol(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def _since(bars: pl.DataFrame, freq: Frequency, calendars: Mapping[str, str]) -> datetime:
+    """A moment about `CONTEXT` bars before the first that came, on the calendar with the fewest."""
+    from tapebook.data.calendar import expected_bars
+
+    first: datetime = bars["ts"].min()  # type: ignore[assignment]
+    days = 10
+    while True:
+        begin = first - timedelta(days=days)
+        found = [expected_bars(calendar, freq, begin, first) for calendar in set(calendars.values())]
+        if days > 4_000 or all(len(stamps) > CONTEXT for stamps in found):
+            return min((s[-CONTEXT - 1].to_pydatetime() for s in found if len(s) > CONTEXT), default=begin)
+        days *= 2
+
+
+def _stored(
+    lake: Lake, symbols: Sequence[str], freq: Frequency, since: datetime | None
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     import polars as pl
 
-    frame = frame.with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
-    parts = frame.partition_by("symbol", as_dict=True, include_key=False)
-    return {str(key[0]): part for key, part in parts.items()}
+    tables = lake.stored(symbols, freq, since=since)
+    bars, actions, found = (pl.DataFrame(table).with_columns(_utc()) for table in tables)
+    return bars.sort("symbol", "ts"), actions, found
 
 
-def _over(old: pl.DataFrame | None, new: pl.DataFrame) -> pl.DataFrame:
+def _utc() -> pl.Expr:
     import polars as pl
 
-    return new if old is None else pl.concat([old.select(new.columns).join(new, on="ts", how="anti"), new])
+    return pl.col("ts").cast(pl.Datetime("us", "UTC"))
 
 
-def _news(new: pl.DataFrame, old: pl.DataFrame | None, fields: Sequence[str]) -> tuple[int, int]:
+def _over(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Rows as they will be: new ones in the place of old ones, symbol by symbol, sorted by ts."""
     import polars as pl
 
-    if old is None:
-        return len(new), 0
-    met = new.join(old.with_columns(pl.lit(True).alias("met")), on="ts", how="left", suffix="_old")
+    if not len(old):
+        return new.sort("symbol", "ts", maintain_order=True) if not _sorted(new) else new
+    kept = old.select(new.columns).join(new, on=["symbol", "ts"], how="anti")
+    return pl.concat([kept, new]).sort("symbol", "ts", maintain_order=True)
+
+
+def _sorted(rows: pl.DataFrame) -> bool:
+    """Whether rows come symbol by symbol, each sorted by ts."""
+    runs = rows["symbol"].rle().struct.unnest()
+    if runs["value"].n_unique() < len(runs):
+        return False
+    falls = (rows["ts"].diff().dt.total_microseconds() < 0).fill_null(False).arg_true()
+    return set(falls.to_list()) <= set(runs["len"].cum_sum().to_list())
+
+
+def _news(
+    new: pl.DataFrame, old: pl.DataFrame, fields: Sequence[str]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """By symbol: rows that the old ones lack, and rows that are otherwise there."""
+    import polars as pl
+
+    if not len(old):
+        return _counted(new), {}
+    here = old.with_columns(pl.lit(True).alias("met"))
+    met = new.join(here, on=["symbol", "ts"], how="left", suffix="_old")
     differs = pl.any_horizontal(*[pl.col(n).ne_missing(pl.col(f"{n}_old").fill_nan(None)) for n in fields])
-    return int(met["met"].is_null().sum()), len(met.filter(pl.col("met").is_not_null() & differs))
+    return (
+        _counted(met.filter(pl.col("met").is_null())),
+        _counted(met.filter(pl.col("met").is_not_null() & differs)),
+    )
+
+
+def _counted(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.group_by("symbol").len().iter_rows())

@@ -37,6 +37,11 @@ class Incoming:
     actions: pl.DataFrame
     fetched: Fetched
 
+    @property
+    def symbol(self) -> str:
+        """Whose bars they are."""
+        return self.landed.symbol
+
 
 def fetch(
     source: Source,
@@ -59,9 +64,7 @@ def fetch(
         rows = replace(rows, quarantined=len(fetched.problems))
         rows = replace(rows, reason=unfinished)
         if not len(fetched.bars):
-            if (there is not None or unfinished) and not fetched.problems:
-                return replace(rows, outcome="unchanged", reason=unfinished or "the source has nothing new")
-            return replace(rows, outcome="failed", reason=_nothing(fetched.problems))
+            return nothing_new(rows, there is not None, unfinished, fetched.problems)
         return _checked(rows, fetched, symbol, freq)
     except TapebookError as error:
         reason = str(error)
@@ -70,6 +73,13 @@ def fetch(
     except Exception as error:  # a source may be anybody's code: its fault is this symbol's alone
         reason = f"the source {source.name} failed: {type(error).__name__}: {error}"
     return Landed(symbol, str(freq), "failed", reason=reason)
+
+
+def nothing_new(rows: Landed, known: bool, unfinished: str, problems: Sequence[Problem]) -> Landed:
+    """Tell that a source has no bar to write: none that is new, or none at all."""
+    if (known or unfinished) and not problems:
+        return replace(rows, outcome="unchanged", reason=unfinished or "the source has nothing new")
+    return replace(rows, outcome="failed", reason=_nothing(problems))
 
 
 def _over(fetched: Fetched, source: Source, freq: Frequency) -> tuple[Fetched, str]:
@@ -83,16 +93,42 @@ def _over(fetched: Fetched, source: Source, freq: Frequency) -> tuple[Fetched, s
 
 
 def once(bars: pl.DataFrame) -> pl.DataFrame:
-    """Sorted bars of one symbol with each stamp once: of bars with one stamp the last counts."""
-    return bars if bars["ts"].is_unique().all() else bars.unique("ts", keep="last", maintain_order=True)
+    """Bars, sorted by symbol and ts, with each stamp once: of bars with one stamp the last counts."""
+    again = (bars["ts"] == bars["ts"].shift(-1)) & (bars["symbol"] == bars["symbol"].shift(-1))
+    return bars.filter(~again.fill_null(False)) if again.any() else bars
+
+
+def sound(batch: Sequence[Incoming]) -> tuple[list[Incoming], list[Landed]]:
+    """Tell now what the lake would refuse later, when it would keep a whole batch out.
+
+    Returns
+    -------
+    list of Incoming, list of Landed
+        Those that the lake takes, and what became of the others.
+    """
+    try:
+        _refused(batch)
+        return list(batch), []
+    except TapebookError:
+        good, bad = [], []
+        for one in batch:
+            try:
+                _refused([one])
+                good.append(one)
+            except TapebookError as error:
+                bad.append(replace(one.landed, outcome="failed", reason=str(error), first=None, last=None))
+        return good, bad
+
+
+def _refused(batch: Sequence[Incoming]) -> None:
+    import polars as pl
+
+    tidy("bars", once(pl.concat([one.bars for one in batch])))
+    tidy("actions", pl.concat([one.actions for one in batch]))
 
 
 def _checked(rows: Landed, fetched: Fetched, symbol: str, freq: Frequency) -> Incoming:
-    """Raise now what the lake would refuse later, when it would keep a whole batch out."""
     bars, actions = _bars(fetched.bars, symbol, freq), _actions(fetched.actions, symbol)
-    tidy("bars", once(bars))
-    if len(actions):
-        tidy("actions", actions)
     check_calendar(fetched.instrument.calendar)
     if fetched.instrument.symbol != symbol:
         raise BadInput(f"the source answered with {fetched.instrument.symbol!r} when asked for {symbol!r}")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data import quality
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import BadParameter, NoData, UnknownName
 from tapebook.integration import sources
-from tapebook.integration.before import Before, before
+from tapebook.integration.before import before
+from tapebook.integration.corrected import corrected
 from tapebook.integration.gap import held
-from tapebook.integration.incoming import Incoming, fetch, once
+from tapebook.integration.incoming import Incoming, fetch, once, sound
 from tapebook.integration.outcome import Ingested, Landed
 from tapebook.integration.quarantine import put_aside
-from tapebook.integration.sources.base import Attachable
+from tapebook.integration.several import several
+from tapebook.integration.sources.base import Attachable, Many
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
@@ -95,16 +96,27 @@ def ingest(
     there = held(lake, names, length) if gaps else {}
 
     def incoming() -> Iterator[Incoming]:
-        for done, name in enumerate(names):
-            report(done, len(names), name)
-            one = fetch(
-                found, name, length, (first, last), there=there.get(name), quarantine=bool(quarantine)
-            )
-            if isinstance(one, Incoming):
-                problems[name] = one.fetched.problems
-                yield one
-            else:
-                landed[name] = one
+        done = 0
+        lots: Iterable[Sequence[Incoming | Landed | str]] = [names]
+        if isinstance(found, Many):
+            lots = several(found, names, length, (first, last), there)
+        for lot in lots:
+            for each in lot:
+                name = each if isinstance(each, str) else each.symbol
+                report(done, len(names), name)
+                one = (
+                    fetch(
+                        found, name, length, (first, last), there=there.get(name), quarantine=bool(quarantine)
+                    )
+                    if isinstance(each, str)
+                    else each
+                )
+                done += 1
+                if isinstance(one, Incoming):
+                    problems[name] = one.fetched.problems
+                    yield one
+                else:
+                    landed[name] = one
 
     try:
         for batch in _batches(incoming()):
@@ -133,16 +145,23 @@ def _asked(source: Source, symbols: Sequence[str], freq: Frequency) -> list[str]
     return names
 
 
-def _severe(findings: pl.DataFrame, bars: pl.DataFrame) -> str:
-    """Say what is severely wrong with the bars that came, "" for nothing."""
+def _severe(findings: pl.DataFrame, bars: pl.DataFrame) -> dict[str, str]:
+    """Say what is severely wrong with the bars that came, by symbol."""
     import polars as pl
 
-    ours = pl.col("ts").is_in(bars["ts"].implode())
-    rows = (
-        findings.filter((pl.col("severity") == "severe") & ours).select("ts", "check_name", "detail").rows()
-    )
-    if not rows:
-        return ""
+    severe = findings.filter(pl.col("severity") == "severe")
+    if not len(severe):
+        return {}
+    ours = severe.join(bars.select("symbol", "ts").unique(), on=["symbol", "ts"], how="semi")
+    return {
+        str(name): _wrong(rows.select("ts", "check_name", "detail").rows())
+        for (name,), rows in ours.sort("symbol", "ts", maintain_order=True)
+        .partition_by("symbol", as_dict=True)
+        .items()
+    }
+
+
+def _wrong(rows: list[tuple[Any, ...]]) -> str:
     quoted = (
         f"{ts:%Y-%m-%d %H:%M} {name}: {detail}".replace(" 00:00 ", " ") for ts, name, detail in rows[:SHOWN]
     )
@@ -174,18 +193,22 @@ def _batches(incoming: Iterator[Incoming]) -> Iterator[list[Incoming]]:
 
 def _write(lake: Lake, batch: list[Incoming], source: str, *, force: bool, dry_run: bool) -> list[Landed]:
     """Judge a batch with what the lake has of its symbols, and write it in one transaction."""
-    there = before(lake, [one.landed.symbol for one in batch], batch[0].landed.freq)
-    rows, good, findings = [], [], []
+    batch, rows = sound(corrected(lake, batch))
+    if not batch:
+        return rows
+    there = before(lake, batch)
+    findings, news = there.findings(), there.news()
+    severe = {} if force else _severe(findings, there.bars)
+    counts = dict(findings.group_by("symbol").len().iter_rows())
+    good = []
     for one in batch:
-        judged = _judged(one, there)
-        landed = replace(one.landed, findings=len(judged))
-        severe = _severe(judged, one.bars)
-        if severe and not force:
-            rows.append(replace(landed, outcome="blocked", quarantined=0, reason=severe))
+        symbol = one.landed.symbol
+        landed = replace(one.landed, findings=counts.get(symbol, 0))
+        if symbol in severe:
+            rows.append(replace(landed, outcome="blocked", quarantined=0, reason=severe[symbol]))
             continue
-        rows.append(_counted(landed, there.news(one), dry_run=dry_run))
+        rows.append(_counted(landed, news[symbol], dry_run=dry_run))
         good.append(one)
-        findings.append(judged)
     if good and not dry_run:
         _send(lake, good, findings, source)
     return rows
@@ -199,25 +222,16 @@ def _counted(landed: Landed, news: tuple[int, int, int], *, dry_run: bool) -> La
     return replace(landed, outcome=outcome, added=added, changed=changed, reason=reason)
 
 
-def _send(lake: Lake, batch: list[Incoming], findings: list[pl.DataFrame], source: str) -> None:
+def _send(lake: Lake, batch: list[Incoming], findings: pl.DataFrame, source: str) -> None:
     import polars as pl
 
     symbols = [one.landed.symbol for one in batch]
     lake.write(
-        pl.concat([once(one.bars) for one in batch]),
+        once(pl.concat([one.bars for one in batch])),
         actions=pl.concat([one.actions for one in batch]),
         instruments=pl.DataFrame([asdict(one.fetched.instrument) for one in batch]),
-        quality=pl.concat(findings),
+        quality=findings.filter(pl.col("symbol").is_in(symbols)),
         note=f"ingest {source}: {', '.join(symbols[:5])}{' …' if len(symbols) > 5 else ''}",
-    )
-
-
-def _judged(one: Incoming, there: Before) -> pl.DataFrame:
-    """Findings on the whole history as it will be."""
-    bars, actions = there.history(one)
-    calendar = one.fetched.instrument.calendar
-    return quality.check(
-        bars, symbol=one.landed.symbol, freq=one.landed.freq, calendar=calendar, actions=actions
     )
 
 

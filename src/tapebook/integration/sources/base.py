@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -67,7 +67,8 @@ class Source(Protocol):
 
     It may also say: `listed = False` (any symbol may be asked; `symbols()` names none), `incremental = True`
     (ask only for what the lake has not, leave out the bar that is not over), `restates = True` (prices are
-    adjusted, so that the past changes), and `attach(outside)`: see `tapebook.integration.sources.vendor`.
+    adjusted, so that the past changes), and have `attach(outside)` (see
+    `tapebook.integration.sources.vendor`) and `fetch_many` (see `Many`).
     """
 
     name: str
@@ -88,3 +89,28 @@ class Attachable(Protocol):
     def attach(self, outside: Outside) -> None:
         """Called before anything is fetched."""
         ...
+
+
+@runtime_checkable
+class Many(Protocol):
+    """A source that reads many symbols at once faster than one after the other."""
+
+    def fetch_many(
+        self, starts: Mapping[str, datetime | None], *, freq: Frequency, end: datetime | None
+    ) -> Iterator[Lot]:
+        """Bars of each symbol from its own start to `end`, both included; each symbol in one lot."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What a source has of some symbols.
+
+    `bars`: symbol, ts and the fields as in `Fetched`, symbol by symbol, sorted by ts, each stamp once.
+    `instruments`: one for each symbol of the lot, also those without bars. `alone`: symbols that have to be
+    fetched one by one, as something is wrong with them.
+    """
+
+    bars: pl.DataFrame
+    instruments: Mapping[str, Instrument]
+    alone: tuple[str, ...] = ()
