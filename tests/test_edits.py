@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from tapebook import Desk
 from tapebook.cli import main
-from tapebook.errors import BadInput, BadParameter, Changed, UnknownName
+from tapebook.errors import BadInput, BadParameter, Changed, TapebookError, UnknownName
 from test_revisions import Revising
 
 DAY = "2006-03-01"
@@ -155,6 +155,24 @@ def test_a_file_is_read_whole_or_not_at_all_and_a_fault_has_its_line(desk, tmp_p
     desk.restore_bars(done.number)
 
 
+def test_a_span_is_multiplied(desk):
+    before = desk.bars("IBM", start="2006-03-06", end="2006-03-10", adjust=False)
+    done = desk.edit_bars("IBM", times=0.5, start="2006-03-06", end="2006-03-10", reason="two for one")
+    after = desk.bars("IBM", start="2006-03-06", end="2006-03-10", adjust=False)
+    assert (after.high == before.high * 0.5).all(axis=None)
+    assert (after.volume == before.volume).all(axis=None)
+    desk.restore_bars(done.number)
+    assert desk.bars("IBM", start="2006-03-06", end="2006-03-10", adjust=False).close.equals(before.close)
+    for wrong, told in [
+        ({"times": -1.0}, "a number above 0"),
+        ({"times": 2.0, "ts": DAY}, "of one symbol"),
+        ({"start": DAY}, "a span goes with times"),
+        ({"times": 2.0, "start": "1990", "end": "1991"}, "no bar in this span"),
+    ]:
+        with pytest.raises(TapebookError, match=told):
+            desk.edit_bars("IBM", reason="x", **wrong)
+
+
 def test_the_command_line_edits_audits_and_restores(desk):
     before = close(desk)
 
@@ -178,6 +196,9 @@ def test_the_command_line_edits_audits_and_restores(desk):
         "wrong, so nothing was changed"
         in call(*asked[:4], "--low", "999", "--reason", "x", "-y", code=1).stderr
     )
+    span = ("--start", "2006-03-06", "--end", "2006-03-10", "--times", "0.5", "--reason", "x", "--dry-run")
+    assert call("data", "edit", "IBM", *span).stdout.count("edited") == 5
+    assert "name SYMBOL and TS" in call("data", "edit", "IBM", "--reason", "x", code=2).stderr
     assert "no edit named '999'" in call("data", "restore", "999", code=1).stderr
 
 

@@ -256,3 +256,18 @@ def test_the_command_line_does_it_all(desk):
     call(desk, "trash", "empty", "--all", "--yes")
     assert "the trash is empty" in call(desk, "trash", "list").stderr
     assert "at least one letter" in call(desk, "search", "???", code=1).stderr
+
+
+def test_a_symbol_is_noted_tagged_and_found_while_it_is_there(desk):
+    call(desk, "data", "note", "IBM", "Big Blue, splits twice")
+    desk.tag("IBM", "hardware")
+    assert desk.search("blue", tags="hardware")["name"].tolist() == ["IBM"]
+    assert desk.search("ibm", kinds="symbol")["kind"].tolist() == ["symbol"]
+    gone = desk.delete("IBM")
+    assert gone.removed
+    assert desk.search("blue").empty
+    with pytest.raises(UnknownName, match="no symbol named 'IBM'"):
+        desk.note("symbol:IBM", "x")
+    desk.restore_bars(int(desk.audit(limit=1)["edit"].iloc[0]))
+    assert desk.item("IBM")["note"] == "Big Blue, splits twice"
+    assert desk.search("blue")["tags"].tolist() == [["hardware"]]

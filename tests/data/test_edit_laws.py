@@ -225,5 +225,5 @@ TestCorrected = Corrected.TestCase
 @pytest.mark.slow
 def test_the_same_laws_for_longer():
     run_state_machine_as_test(
-        Corrected, settings=settings(max_examples=6, stateful_step_count=20, deadline=None)
+        Corrected, settings=settings(max_examples=4, stateful_step_count=20, deadline=None)
     )

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from tapebook.cli.data import data
+from tapebook.cli.data import data, spanned
+from tapebook.cli.items import item_words
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, show, yes
 from tapebook.schema import FIELDS
 
@@ -19,6 +20,8 @@ from tapebook.schema import FIELDS
 @click.option("--low", type=float)
 @click.option("--close", type=float)
 @click.option("--volume", type=float)
+@click.option("--times", type=float, help="Multiply the prices of the bars from --start to --end.")
+@spanned
 @click.option("--freq", default="1d", show_default=True, help="Length of the bar.")
 @click.option("--from", "file", help="A CSV file: symbol, ts and fields; an empty cell leaves what is there.")
 @click.option("--reason", required=True, help="Why; it is kept with every bar.")
@@ -38,7 +41,7 @@ def edit(
     freq: str,
     **said: Any,
 ) -> None:
-    """Correct the bar of SYMBOL at TS (UTC), or the bars of a file: all of them or none.
+    """Correct the bar of SYMBOL at TS (UTC), a span of its bars, or those of a file: all of them or none.
 
     Shows the bars before and after, and asks. If somebody changes one meanwhile, nothing is written. The
     snapshot before stays readable, results that read the bars are stale, and what a source sends later does
@@ -46,10 +49,12 @@ def edit(
 
     \b
     tapebook data edit AAPL 2010-01-04 --close 214.01 --reason "misprint, see the exchange's bulletin"
-    tapebook data edit --from fixes.csv --reason "pence, not pounds" --dry-run
+    tapebook data edit VOD --start 2010-01-04 --end 2010-01-08 --times 0.01 --reason "pence, not pounds"
+    tapebook data edit --from fixes.csv --reason "from the bulletin" --dry-run
     """
-    if (file is None) == (symbol is None or ts is None):
-        raise click.UsageError("name SYMBOL and TS, or a file with --from")
+    one = symbol is not None and (ts is not None) != (said["times"] is not None)
+    if (file is None) != one:
+        raise click.UsageError("name SYMBOL and TS, SYMBOL and --times, or a file with --from")
     fields = {name: said.pop(name) for name in FIELDS}
     given = {name: value for name, value in fields.items() if value is not None}
     asked = {"freq": freq, **said, **given}
@@ -108,5 +113,6 @@ def restore(edit: int, reason: str) -> None:
         click.echo(str(desk.restore_bars(edit, reason=reason)))
 
 
+item_words(data, "symbol", "SYMBOL", besides=("restore",))
 COMMANDS: list[click.Command] = []
 """They are commands of the group `data`, which brings them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data.when import first_moment
-from tapebook.errors import BadInput, BadParameter, UnknownName
+from tapebook.errors import BadInput, BadParameter, NoData, UnknownName
 from tapebook.schema import FIELDS, Frequency
 
 if TYPE_CHECKING:
@@ -44,6 +44,21 @@ def asked(bars: Any, ts: str | datetime | None, freq: str, fields: Mapping[str, 
             raise BadParameter("bars", bars, "a symbol with a time, a table, or a CSV file")
         bars = pl.DataFrame({str(name): bars[name].tolist() for name in bars.columns}, strict=False)
     return _read(bars, length, "the table", first=0)
+
+
+def scaled(held: Any, freq: str, times: float) -> pl.DataFrame:
+    """Return what the lake holds (symbol, ts, fields) with its four prices multiplied, and what was there."""
+    import polars as pl
+
+    if not times > 0 or times == float("inf"):
+        raise BadParameter("times", times, "a number above 0")
+    rows = pl.DataFrame(held)
+    if not len(rows):
+        raise NoData("there is no bar in this span")
+    was = [pl.col(name).alias(f"was_{name}") for name in FIELDS]
+    prices = [pl.col(name) * times for name in FIELDS[:4]]
+    length = pl.lit(str(Frequency.parse(freq))).alias("freq")
+    return _whole(rows.select("symbol", length, "ts", *prices, "volume", *was))
 
 
 def _one(symbol: str, ts: str | datetime, freq: str, fields: Mapping[str, float]) -> pl.DataFrame:

@@ -9,12 +9,12 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from tapebook.data import read, s3, snapshots
+from tapebook.data import direct, read, s3, snapshots
 from tapebook.data.compact import Compacted, compact
 from tapebook.data.edit import Edited, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
-from tapebook.data.store import EMPTY, Store
+from tapebook.data.store import EMPTY, NAME, Store
 from tapebook.data.tidy import nothing
 from tapebook.data.when import When
 from tapebook.data.write import Written, delete, write
@@ -240,6 +240,11 @@ class Lake:
             _refuse(names)
             return nothing("bars").drop_columns("freq").select(["symbol", "ts", *FIELDS])
 
+    def ends(self, symbols: Sequence[str], freq: str | Frequency) -> pa.Table:
+        """One row a symbol that has bars of this length: symbol, first and last stamp, the last close."""
+        length = Frequency.parse(freq)
+        return self._or_empty(None, lambda view: read.ends(view, symbols, length), read.no_ends)
+
     def stored(
         self, symbols: Sequence[str], freq: str | Frequency, *, since: When = None
     ) -> tuple[pa.Table, pa.Table, pa.Table]:
@@ -294,6 +299,9 @@ class Lake:
         from tapebook.data.panels import panel
 
         names, length = None if symbols is None else _names(symbols), Frequency.parse(freq)
+        found = direct.bars(self._store.config, asof, names, length, start, end, adjust)
+        if found is not None:
+            return found
         try:
             return read.seeing(self._store, asof, lambda view: panel(view, names, length, start, end, adjust))
         except NoData as error:
@@ -308,6 +316,9 @@ class Lake:
     def quality(self, symbols: str | Sequence[str] | None = None, *, asof: AsOf = None) -> pd.DataFrame:
         """Return the stored findings: symbol, freq, check_name, severity, ts, value, detail."""
         names = None if symbols is None else _names(symbols)
+        found = direct.quality(self._store.config, asof, names)
+        if found is not None:
+            return found
 
         def none() -> pd.DataFrame:
             _refuse(names)
@@ -319,6 +330,14 @@ class Lake:
         """Stamp (UTC) of the newest bar of each symbol that has bars of this length."""
         names, length = _names(symbols), Frequency.parse(freq)
         return self._or_empty(None, lambda view: read.last(view, names, length), dict)
+
+    def names(self) -> dict[str, str]:
+        """Name of each symbol that there is, by the symbol."""
+        try:
+            with closing(self._store.reading()) as cursor:
+                return dict(cursor.execute(f"SELECT symbol, name FROM {NAME}.instruments").fetchall())
+        except NoData:
+            return {}
 
     def snapshots(self) -> pd.DataFrame:
         """One row a snapshot, oldest first: id, time (UTC), note, changes."""

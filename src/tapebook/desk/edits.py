@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapebook.desk.data import DataRoom
-from tapebook.errors import BadParameter
+from tapebook.errors import BadInput, BadParameter
 from tapebook.who import who
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ class EditRoom(DataRoom):
         ts: str | datetime | None = None,
         *,
         reason: str,
+        times: float | None = None,
+        start: str | datetime | None = None,
+        end: str | datetime | None = None,
         freq: str = "1d",
         seen: int | None = None,
         add: bool = False,
@@ -53,6 +56,9 @@ class EditRoom(DataRoom):
             A symbol, with `ts` and fields: `open=`, `high=`, `low=`, `close=`, `volume=`, as printed on the
             day. Or a frame or CSV file with the columns symbol, ts and fields, maybe freq; an empty cell
             leaves what is there, and `was_close` … say what was seen there.
+        times : float, optional
+            Multiply the four prices of a symbol's bars from `start` to `end` instead: 0.01 of pence that are
+            pounds.
         freq : str
             Length of the bars, where no column says it.
         seen : int, optional
@@ -68,13 +74,21 @@ class EditRoom(DataRoom):
         Changed, BadInput, UnknownName
             See `Lake.edit`; nothing is written then.
         """
-        from tapebook.data.edit_input import asked
+        from tapebook.data.edit_input import asked, scaled
 
         why = reason.strip()
         if not why:
             raise BadParameter("reason", reason, "why the bars are changed, in words")
+        if times is None and (start is not None or end is not None):
+            raise BadInput("a span goes with times=: name one bar by its time, or several in a table")
+        if times is not None:
+            if not isinstance(bars, str) or ts is not None or fields:
+                raise BadInput("times= multiplies the bars of one symbol, from start= to end=")
+            wanted = scaled(self.lake.read(bars, freq=freq, start=start, end=end), freq, times)
+        else:
+            wanted = asked(bars, ts, freq, fields)
         done = self.lake.edit(
-            asked(bars, ts, freq, fields),
+            wanted,
             reason=why,
             who=who(),
             seen=seen,

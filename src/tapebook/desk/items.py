@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tapebook.desk.core import Core
+from tapebook.desk.core import Core, names
 from tapebook.errors import BadParameter, UnknownName
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ _LOG = ["revision", "at", "who", "what", "before", "after"]
 
 
 class ItemRoom(Core):
-    """Items: strategies, results, scans, runs, screens, universes, documentation targets, schedules, secrets
-    and subscriptions.
+    """Items: strategies, results, scans, runs, screens, universes, documentation targets, schedules, secrets,
+    subscriptions, and the symbols of the lake.
 
     An item is named by its kind and name, "screen:dips", or by its name where only one kind has it:
     "trend@2", "bt-20261126-101500-ab12". Each has a revision, which every change raises; who says which one
@@ -79,9 +79,8 @@ class ItemRoom(Core):
         """
         import pandas as pd
 
-        chosen, tagged = (
-            said.split(",") if isinstance(said, str) and said else said for said in (kinds, tags)
-        )
+        self._follow_symbols()
+        chosen, tagged = (names(said) if said else [] for said in (kinds, tags))
         rows = self.catalog.search.find(words, kinds=chosen, tagged=tagged, limit=limit)
         return pd.DataFrame(rows, columns=_FOUND)
 
@@ -143,6 +142,8 @@ class ItemRoom(Core):
         from tapebook.data.catalog.kinds import KINDS
 
         kind, colon, rest = name.partition(":")
+        if not colon or kind == "symbol":
+            self._follow_symbols()
         if colon and kind in KINDS:
             return kind, rest
         kinds = self.catalog.items.kinds(name, gone=gone)
@@ -153,3 +154,7 @@ class ItemRoom(Core):
             then = f"Name its kind: {', '.join(f'{kind}:…' for kind in KINDS)}."
             raise UnknownName("item", name, (), then)
         return kinds[0], name
+
+    def _follow_symbols(self) -> None:
+        """Let the catalogue know what the lake holds."""
+        self.catalog.symbols.follow(self.lake.names())

@@ -25,6 +25,7 @@ from tapebook.data.catalog.search import Search
 from tapebook.data.catalog.secrets import Secrets
 from tapebook.data.catalog.strategies import Strategies
 from tapebook.data.catalog.subscribers import Subscribers
+from tapebook.data.catalog.symbols import Symbols
 from tapebook.data.catalog.tables import results, runs, scans
 from tapebook.data.catalog.trash import Trash
 from tapebook.data.catalog.trials import Trials
@@ -103,6 +104,11 @@ class Catalog:
     def secrets(self) -> Secrets:
         """Sealed credentials; `tapebook.integration.vault` opens them."""
         return Secrets(self._rows)
+
+    @cached_property
+    def symbols(self) -> Symbols:
+        """Symbols of the lake, to be noted, tagged and found."""
+        return Symbols(self._rows)
 
     @cached_property
     def items(self) -> Items:

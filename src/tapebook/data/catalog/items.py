@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from tapebook.data.catalog.changes import latest, refused, revision_of, write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import changes, indexed, tags, trash
-from tapebook.data.catalog.kinds import KINDS, kind_of
+from tapebook.data.catalog.kinds import KINDS, Kind, kind_of
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.errors import BadParameter
 
@@ -150,12 +150,13 @@ class Items:
         )
         with self._rows.reading() as connection:
             past = set(connection.scalars(had)) if gone else set()
-            return [
-                kind.name
-                for kind in KINDS.values()
-                if kind.name in past
-                or connection.scalar(select(kind.table.c.seq).where(kind.key == name)) is not None
-            ]
+
+            def there(kind: Kind) -> bool:
+                query = select(kind.table.c.seq).where(kind.key == name)
+                query = query if kind.only is None else query.where(kind.only)
+                return connection.scalar(query) is not None
+
+            return [kind.name for kind in KINDS.values() if kind.name in past or there(kind)]
 
     def history(self, kind: str, name: str) -> list[dict[str, Any]]:
         """List what was done to an item, oldest first: revision, at, who, what, before, after.

@@ -64,6 +64,7 @@ class Kind:
         """
         here = self.key == name
         query = select(self.table).where(here)
+        query = query if self.only is None else query.where(self.only)
         if hold and connection.dialect.name == "sqlite":  # takes its one writer's lock before it reads
             connection.execute(update(self.table).where(here).values({self.note.name: self.note}))
         elif hold:
@@ -144,6 +145,12 @@ _ALL = (
         (t.subscribers.c.note,), (t.subscribers.c.kind,),
         (Part(t.event_cursors, "subscriber"), Part(t.dead_letters, "subscriber")),
         only=t.subscribers.c.passing.is_(False) & (t.subscribers.c.kind != "schedule"),
+    ),
+    Kind(
+        "symbol", "data", t.symbols, t.symbols.c.id, t.symbols.c.created,
+        (t.symbols.c.note, t.symbols.c.title),
+        only=t.symbols.c.there.is_(True),
+        soft=False,  # its bars have a log and a way back of their own
     ),
 )  # fmt: skip
 KINDS = {kind.name: kind for kind in _ALL}

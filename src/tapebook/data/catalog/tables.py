@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tapebook.data.plain import plain
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest migration: a catalogue that says so needs no look at Alembic."""
 
 metadata = MetaData(
@@ -530,3 +530,14 @@ programs = Table(
     Column("at", String(40), nullable=False),
 )
 """Which tapebook brought the catalogue to which migration."""
+
+symbols = Table(
+    "symbols",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("there", Boolean, nullable=False),
+    Column("created", String(40), nullable=False),
+    Column("note", Text),
+)
