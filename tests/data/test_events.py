@@ -221,16 +221,17 @@ def test_what_a_subscriber_still_waits_for_is_not_dropped(catalog):
 
 def test_a_sleeper_is_woken(catalog, config):
     catalog.events.add(hit("before"))
-    waiter = catalog.events.waiter()
-    waiter.wait(0.05)
-    began = time.monotonic()
-    assert not waiter.wait(0.3)
-    assert time.monotonic() - began >= 0.29
-    threading.Timer(0.2, lambda: catalog.events.add(hit())).start()
-    began = time.monotonic()
-    assert waiter.wait(20)
-    assert time.monotonic() - began < 5
-    waiter.close()
+    writer = threading.Timer(0.2, lambda: catalog.events.add(hit()))
+    with closing(catalog.events.waiter()) as waiter:
+        waiter.wait(0.05)
+        began = time.monotonic()
+        assert not waiter.wait(0.3)
+        assert time.monotonic() - began >= 0.29
+        writer.start()
+        began = time.monotonic()
+        assert waiter.wait(20)
+        assert time.monotonic() - began < 5
+    writer.join()  # it has told, but may still hold a connection, which no catalogue closes that ends before
 
 
 def test_a_sleeper_on_an_absent_catalogue_just_sleeps(tmp_path):

@@ -7,6 +7,8 @@ import pytest
 
 from tapebook.errors import RunFailed
 
+pytestmark = pytest.mark.usefixtures("warm_runs")
+
 
 def said(run):
     return re.sub(r"<script.*?</script>", "", run.html.read_text(), flags=re.S)

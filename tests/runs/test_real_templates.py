@@ -7,6 +7,7 @@ import pytest
 
 from tapebook.errors import BadParameter, RunFailed, UnknownName
 
+pytestmark = pytest.mark.usefixtures("warm_runs")
 TEMPLATES = Path(__file__).parents[2] / "notebooks" / "templates"
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import replace
@@ -311,10 +313,12 @@ def test_plain_papermill_with_a_plain_kernel_runs_the_templates(name, sample_hom
 
 
 @pytest.mark.slow
-def test_a_report_is_the_same_to_the_last_bit_warm_and_cold(sample_desk, tmp_path, monkeypatch):
+def test_a_report_is_the_same_to_the_last_bit_warm_and_cold(sample_desk, monkeypatch, request):
     from tapebook.runs.warm import serving
 
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    private = tempfile.mkdtemp(prefix="tb-")  # a socket's path must be short
+    request.addfinalizer(lambda: shutil.rmtree(private, ignore_errors=True))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", private)
     given = {"symbols": "AAPL", "params": "fast=20 slow=100", "start": "2005"}
     cold = runs.run(sample_desk.config, "backtest", given)
     assert cold.manifest["kernel"] == "cold"

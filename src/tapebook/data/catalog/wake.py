@@ -110,5 +110,9 @@ class Listening:
         connection = psycopg.connect(
             url, autocommit=True, connect_timeout=10, application_name="tapebook listens"
         )
-        connection.execute(f"LISTEN {CHANNEL}")
+        try:
+            connection.execute(f"LISTEN {CHANNEL}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
