@@ -20,6 +20,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select
@@ -134,8 +135,8 @@ class Search:
                 try:
                     with self._rows.writing() as connection:
                         _forget(connection, kind, [*gone, *(row["name"] for row in fresh)])
-                        for row in fresh:
-                            _index(connection, kind, row)
+                        if fresh:
+                            _index(connection, kind, fresh)
                 except IntegrityError:  # another search has indexed the same meanwhile
                     continue
                 count += len(fresh)
@@ -174,20 +175,27 @@ def _forget(connection: Connection, kind: Kind, names: list[str]) -> None:
     connection.execute(delete(indexed).where(indexed.c.kind == kind.name, indexed.c.name.in_(names)))
 
 
-def _index(connection: Connection, kind: Kind, row: Mapping[str, Any]) -> None:
-    said = {"kind": kind.name, "name": row["name"], "mark": row["mark"], "at": row["at"]}
-    seq = connection.scalar(insert(indexed).values(said).returning(indexed.c.seq))
-    note, *titles = (row[column.name] for column in kind.mark)
-    fields = [(NAME, row["name"])]
-    fields += [(TAG, tag) for tag in tags_of(connection, kind.name, row["name"])]
-    fields += [(ABOUT, value) for value in (*titles, *(row[column.name] for column in kind.about))]
-    fields += [(NOTE, note)]
-    placed = list(_placed(fields))[:MOST]
+def _index(connection: Connection, kind: Kind, rows: list[Mapping[str, Any]]) -> None:
+    query = select(tags.c.name, tags.c.tag).where(tags.c.kind == kind.name)
+    tagged: dict[str, list[str]] = {}
+    for name, tag in connection.execute(query.where(tags.c.name.in_([row["name"] for row in rows]))):
+        tagged.setdefault(name, []).append(tag)
+    said = [{"kind": kind.name} | {key: row[key] for key in ("name", "mark", "at")} for row in rows]
+    numbered = insert(indexed).returning(indexed.c.seq, sort_by_parameter_order=True)
+    placed = [
+        {"item": seq, "place": place, "word": word, "weight": weight}
+        for seq, row in zip(connection.scalars(numbered, said).all(), rows, strict=True)
+        for place, word, weight in islice(_placed(_fields(kind, row, tagged.get(row["name"], []))), MOST)
+    ]
     if placed:
-        connection.execute(
-            insert(words),
-            [{"item": seq, "place": p, "word": word, "weight": weight} for p, word, weight in placed],
-        )
+        connection.execute(insert(words), placed)
+
+
+def _fields(kind: Kind, row: Mapping[str, Any], own: list[str]) -> list[tuple[int, Any]]:
+    """What an item is found by, the weightiest first."""
+    note, *titles = (row[column.name] for column in kind.mark)
+    about = [*titles, *(row[column.name] for column in kind.about)]
+    return [(NAME, row["name"]), *((TAG, tag) for tag in own), *((ABOUT, v) for v in about), (NOTE, note)]
 
 
 def _placed(fields: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, str, int]]:

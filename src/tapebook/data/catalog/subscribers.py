@@ -85,7 +85,7 @@ class Subscribers:
                 connection.execute(insert(event_cursors).values(_cursor(name, topic, after)))
             dropped = (event_cursors.c.subscriber == name) & event_cursors.c.topic.not_in(wanted)
             connection.execute(delete(event_cursors).where(dropped))
-            if not passing and (fresh or not known):
+            if not passing and (set(wanted) != had or not known):
                 what = "changed" if known else "created"
                 write_change(connection, "subscription", name, what, after={"kind": kind, "topics": wanted})
 
