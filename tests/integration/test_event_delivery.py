@@ -397,3 +397,26 @@ def test_a_team_is_woken_at_once(tmp_path, postgres_url):
         catalog.events.add(hit())
         wait_for(lambda: heard)
         assert time.monotonic() - began < 2
+
+
+def test_a_receiver_can_tell_what_is_ours_and_what_is_old(web, desk):
+    _, secret = desk.subscribe(web.url, ["scan.hit"])
+    desk.catalog.events.add(hit())
+    deliver(desk)
+    ((headers, body),) = web.got
+    event_webhooks.verify(secret, headers, body)
+    named = {name.lower(): value for name, value in headers.items()}
+    sent = float(named["webhook-timestamp"])
+    for told, changed, content, now in (
+        ("sent again", {}, body, sent + 301),
+        ("sent again", {"webhook-timestamp": f"{sent + 301:.0f}"}, body, sent),
+        ("sent again", {"webhook-timestamp": "now"}, body, sent),
+        ("was changed", {"webhook-timestamp": f"{sent + 1:.0f}"}, body, sent),
+        ("was changed", {"webhook-id": "other"}, body, sent),
+        ("was changed", {}, body.replace(b"AAPL", b"MSFT"), sent),
+        ("was changed", {"webhook-signature": "v1,AAAA"}, body, sent),
+    ):
+        with pytest.raises(BadInput, match=told):
+            event_webhooks.verify(secret, named | changed, content, now=now)
+    with pytest.raises(BadInput, match="has no webhook-id, webhook-timestamp"):
+        event_webhooks.verify(secret, {"Webhook-Signature": "v1,x"}, body)

@@ -9,10 +9,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from contracts.sources import SourceContract
+from integration.findings import desk_of, run_folder
 from integration.vendors import Clock, outside
 from tapebook import Desk
+from tapebook.cli import main
 from tapebook.errors import BadInput, BadParameter, ConfigError, TapebookError, UnknownName
 from tapebook.integration.ingest import ingest
 from tapebook.integration.sources import get
@@ -201,3 +204,18 @@ class TestPlugin(SourceContract):
     def test_its_options_are_checked_like_ours(self):
         with pytest.raises(UnknownName, match="Did you mean 'harbour'"):
             get("tides", harbor="Dover")
+
+
+def test_a_strangers_documentation_tool_is_one_like_ours(installed, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(installed))
+    with desk_of(tmp_path / "desk") as desk:
+        desk.secrets.set("cork", "planted-cork-0123456789")
+        with pytest.raises(BadParameter, match="never kept as it is"):
+            desk.documents.add("sea", "bottle", to=str(tmp_path / "sea.json"), token="cork-0123456789")
+        desk.documents.add("sea", "bottle", to=str(tmp_path / "sea.json"), token="secret:cork")
+        assert "bottle" in CliRunner().invoke(main, ["document", "kinds"]).stdout
+        run_folder(desk.config.reports, "toy-1")
+        said = [desk.documents.publish("toy-1", "sea").outcome for _ in range(2)]
+        desk.documents.delete("sea", desk.documents.list()["key"][0])
+        assert said == ["created", "unchanged"]
+    assert (tmp_path / "sea.json").read_text() == "{}"

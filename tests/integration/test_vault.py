@@ -6,6 +6,8 @@ import logging
 import os
 import pickle
 import stat
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -209,6 +211,67 @@ def test_a_rotation_that_stops_half_way_loses_nothing(vault, config, catalog, mo
     assert again.rotate() == 2
     assert {s.name: s.reveal() for s in again.open_all()} == {"alpaca": VALUE, "second": VALUE + "2"}
     assert not (config.home / (vault_key.BESIDE + ".new")).exists()
+
+
+KILLED = """
+import os, sys
+from tapebook.config import Config
+from tapebook.data.catalog import Catalog
+from tapebook.data.catalog.secrets import Secrets
+from tapebook.integration import vault_key
+from tapebook.integration.vault import Vault
+
+def die(*_):
+    os.kill(os.getpid(), 9)
+
+config = Config.load(sys.argv[1])
+vault = Vault.of(config, Catalog.open(config))
+if sys.argv[2] == "in the middle":
+    before, seen = Secrets.reseal, []
+    def again(say, row):
+        seen.append(row)
+        return die() if len(seen) > 2 else say(row)
+    Secrets.reseal = lambda self, say: before(self, lambda row: again(say, row))
+else:
+    vault_key.InFile.settle = die
+vault.rotate()
+"""
+
+
+@pytest.mark.parametrize("when", ["in the middle", "at the end"])
+def test_a_rotation_that_is_killed_leaves_all_readable(tmp_path, when):
+    config = Config.load(tmp_path)
+    values = {f"s{i}": f"{VALUE}{i}" for i in range(4)}
+    catalog = Catalog.open(config)
+    for name, value in values.items():
+        Vault.of(config, catalog).put(name, value)
+    catalog.close()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), when]).returncode == -9
+    catalog = Catalog.open(config)
+    vault = Vault.of(config, catalog)
+    assert {s.name: s.reveal() for s in vault.open_all()} == values
+    assert len({row["key_id"] for row in catalog.secrets.list()}) == 1, "all or none"
+    vault.put("new", VALUE)
+    assert vault.rotate() == 5
+    assert {s.name: s.reveal() for s in vault.open_all()} == values | {"new": VALUE}
+    catalog.close()
+
+
+@pytest.mark.parametrize("column", ["id", "version", "sealed", "key_id"])
+def test_one_changed_byte_in_any_column_of_a_row_is_noticed(vault, catalog, column):
+    vault.put("alpaca", VALUE)
+    vault.put("stays", VALUE + "2")
+    told = row(catalog)[column]
+    if column == "sealed":
+        changed = bytes([told[0] ^ 1]) + told[1:]
+    else:
+        changed = told + 1 if column == "version" else ("b" if told[0] == "a" else "a") + told[1:]
+    change(catalog, f"UPDATE secrets SET {column} = :changed WHERE id = 'alpaca'", changed=changed)
+    with pytest.raises(TapebookError, match="was changed in the database|sealed with key"):
+        vault.get(changed if column == "id" else "alpaca")
+    with pytest.raises(TapebookError, match="was changed in the database|sealed with key"):
+        vault.rotate()
+    assert vault.get("stays").reveal() == VALUE + "2"
 
 
 def test_a_key_of_the_environment_is_rotated_by_showing_the_next(config, catalog, monkeypatch):

@@ -64,8 +64,13 @@ def revised(cursor: DuckDBPyConnection, after: int, limit: int) -> tuple[int, li
             rows += _late(cursor, number, also_gone=bars in gone)
         if actions in touched:
             rows += cursor.execute(_actions(cursor, number)).fetchall()
-        found += [Revised(*row[:2], number, time, *row[2:], note or "") for row in rows]
+        found += [_revised(row, number, time, note or "") for row in rows]
     return (snapshots[-1][0] if snapshots else after), found
+
+
+def _revised(row: tuple[Any, ...], number: int, time: datetime, note: str) -> Revised:
+    symbol, freq, changed, removed, actions, added, first, last, largest = row
+    return Revised(symbol, freq, number, time, changed, removed, actions, added, first, last, largest, note)
 
 
 def _bars(number: int) -> str:

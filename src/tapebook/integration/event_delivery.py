@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("tapebook.events")
 LEASE_SECONDS = 60.0
-"""How long a cursor is held; a delivery must be shorter, and the lease is renewed before each."""
+"""How long a cursor is held by default; the lease is renewed before each delivery."""
 BATCH = 100
 
 Send = Callable[["Event"], None]
@@ -35,14 +35,21 @@ class Stopped(Exception):
 
 
 def deliver(
-    catalog: Catalog, subscriber: str, topic: str, holder: str, send: Send, patience: Patience
+    catalog: Catalog,
+    subscriber: str,
+    topic: str,
+    holder: str,
+    send: Send,
+    patience: Patience,
+    lease: float = LEASE_SECONDS,
 ) -> int:
     """Send what one subscriber has not had of one topic, in order, until one fails; return how many went.
 
-    Nothing is sent while another holder has the cursor. `send` says by an exception that it failed.
+    Nothing is sent while another holder has the cursor: for `lease` seconds, longer than a delivery takes.
+    `send` says by an exception that it failed.
     """
     count = 0
-    held = catalog.subscribers.claim(subscriber, topic, holder, LEASE_SECONDS)
+    held = catalog.subscribers.claim(subscriber, topic, holder, lease)
     while held is not None:
         waiting = catalog.events.after(held.after, [topic], limit=BATCH)
         for event in waiting:
@@ -52,7 +59,7 @@ def deliver(
             except Stopped:
                 break
             count += 1
-            held = catalog.subscribers.claim(subscriber, topic, holder, LEASE_SECONDS)
+            held = catalog.subscribers.claim(subscriber, topic, holder, lease)
             if held is None:  # somebody else has it: this process was thought dead
                 return count
         else:

@@ -135,6 +135,43 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
+def verify(
+    secret: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    tolerance: float = 300.0,
+    now: float | None = None,
+) -> None:
+    """Check a request that was received: that it is ours, unchanged, and not an old one sent again.
+
+    Parameters
+    ----------
+    secret : str
+        The signing secret that `subscribe` has told.
+    headers, body
+        As they came. A receiver that must not act twice also remembers each `webhook-id` for `tolerance`.
+    tolerance : float
+        Seconds that the request may be old, or in the future.
+
+    Raises
+    ------
+    BadInput
+        Saying what is wrong: then nothing of the request may be believed.
+    """
+    said = {name.lower(): value for name, value in headers.items()}
+    missing = [name for name in ("webhook-id", "webhook-timestamp", "webhook-signature") if name not in said]
+    if missing:
+        raise BadInput(f"the request has no {', '.join(missing)}: it is no webhook of tapebook's")
+    stamp = said["webhook-timestamp"]
+    age = abs((time.time() if now is None else now) - float(stamp)) if stamp.isdecimal() else float("inf")
+    if age > tolerance:
+        raise BadInput(f"the request is of {stamp}, not of the last {tolerance:g} s: an old one, sent again")
+    ours = sign(secret, said["webhook-id"], int(stamp), body)
+    if not any(hmac.compare_digest(ours, one) for one in said["webhook-signature"].split()):
+        raise BadInput("the signature is another one: the request was changed, or is not from this desk")
+
+
 def post(url: str, secret: str, event: Event) -> None:
     """Send one event; Undelivered unless it was received."""
     body = json.dumps(event.message(), ensure_ascii=False).encode()

@@ -7,6 +7,7 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data.catalog.documents import LEASE_SECONDS
 from tapebook.errors import TapebookError, UnknownName
 from tapebook.integration.documents.publish import Published
 from tapebook.integration.documents.publish import publish as publish_document
@@ -102,7 +103,7 @@ def deliver_all(config: Config, catalog: Catalog, holder: str, patience: Patienc
             _follow(config, catalog, asked, event)
 
         if row["name"] in due:
-            went += deliver(catalog, row["name"], "run.finished", holder, send, patience)
+            went += deliver(catalog, row["name"], "run.finished", holder, send, patience, LEASE_SECONDS)
         if row["name"] in again:
             went += redeliver(catalog, row["name"], send)
     return went
@@ -113,32 +114,49 @@ def _follow(config: Config, catalog: Catalog, asked: dict[str, str], event: Even
     said: dict[str, Any] = event.content
     if said["outcome"] != "succeeded" or not _asked(catalog, asked, said):
         return
-    key = asked.get("published") or asked.get("schedule")
     with suppress(UnknownRun):
-        publish(config, catalog, _there(config, said["run"]), asked["to"], key=key)
+        run = _there(config, said["run"])
+        key = asked.get("published") or asked.get("schedule") or page_key(catalog, run)
+        if not _overtaken(config, catalog, asked["to"], key, run):
+            publish(config, catalog, run.id, asked["to"], key=key)
+
+
+def _overtaken(config: Config, catalog: Catalog, to: str, key: str, run: Run) -> bool:
+    """Whether the page shows a later run already: a dead letter that is tried again must not undo that."""
+    row = catalog.documents.get(to, key)
+    if row is None or row["run_id"] in (None, run.id):
+        return False
+    with suppress(UnknownRun):
+        shown = _there(config, row["run_id"])
+        return str(shown.manifest.get("started")) > str(run.manifest.get("started"))
+    return False
 
 
 class UnknownRun(TapebookError):
     """A run was deleted before it could be published."""
 
 
-def _there(config: Config, id: str) -> str:
+def _there(config: Config, id: str) -> Run:
     try:
-        load(config, id)
+        return load(config, id)
     except UnknownName as error:
         raise UnknownRun(str(error)) from error
-    return id
 
 
 def _asked(catalog: Catalog, asked: dict[str, str], said: dict[str, Any]) -> bool:
     """Whether a run is of the template, the schedule and the published name that are followed."""
     if asked.get("template") not in (None, said["template"]):
         return False
-    schedule = asked.get("schedule")
-    if schedule and said["run"] not in {row["run_id"] for row in catalog.occasions.list(schedule)}:
-        return False
+    schedules = [asked["schedule"]] if asked.get("schedule") else []
     if (name := asked.get("published")) is not None:
         from tapebook.runs.publish import Publication, history
 
-        return said["run"] in history(catalog, Publication.read(catalog.publications.get(name)))
-    return True
+        row = next((row for row in catalog.publications.list() if row["name"] == name), None)
+        if row is None:
+            return False
+        if "schedule" in row["source"]:
+            schedules.append(row["source"]["schedule"])
+        elif said["run"] not in history(catalog, Publication.read(row)):
+            return False
+    # that the run succeeded is written to the schedule's occasion a moment after this event
+    return all(said["run"] in catalog.occasions.run_ids(name, succeeded=False) for name in schedules)

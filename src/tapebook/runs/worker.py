@@ -114,6 +114,7 @@ class Worker:
             around.enter_context(self._beside(self._beat))
             if not once:
                 around.enter_context(self._beside(self._post))
+                around.enter_context(self._beside(self._publish))
             try:
                 while not self._stop.is_set():
                     if once:  # what goes wrong is for who waits for it
@@ -127,6 +128,7 @@ class Worker:
                 self._end()
             if once:
                 self._guarded(self._deliver, None)
+                self._guarded(self._document, None)
         return self._ended
 
     def _round(self, environment: Mapping[str, str], now: datetime | None = None) -> bool:
@@ -222,8 +224,17 @@ class Worker:
 
     def _deliver(self) -> None:
         event_webhooks.deliver_all(self._config, self._catalog, self._holder, self._patience)
-        documents.deliver_all(self._config, self._catalog, self._holder, self._patience)
         notice.send_all(self._config, self._catalog, self._holder, self._patience)
+
+    def _publish(self) -> None:
+        """Write findings to documentation tools; a slow one holds up nothing else."""
+        with closing(self._catalog.events.waiter()) as waiter:
+            while not self._stop.is_set():
+                self._guarded(self._document, None)
+                waiter.wait(IDLE_SECONDS)
+
+    def _document(self) -> None:
+        documents.deliver_all(self._config, self._catalog, self._holder, self._patience)
 
     def _guarded(self, act: Callable[[], Any], otherwise: Any) -> Any:
         """Do it; a database or a disk that is away for a moment is waited for."""
@@ -239,14 +250,14 @@ class Worker:
 
     @contextmanager
     def _beside(self, act: Callable[[], None]) -> Iterator[None]:
-        """Do it in a thread until the block ends."""
+        """Do it in a thread until the block ends; what is held up then is left to the next worker."""
         thread = threading.Thread(target=act, daemon=True, name=f"worker {act.__name__}")
         thread.start()
         try:
             yield
         finally:
             self._stop.set()
-            thread.join()
+            thread.join(GRACE_SECONDS)
 
     def _warm(self, around: ExitStack) -> Mapping[str, str]:
         """Keep kernels warm; without them runs start cold."""

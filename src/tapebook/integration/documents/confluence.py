@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tapebook import redact
 from tapebook.errors import BadParameter
+from tapebook.integration.deadline import bounded
 from tapebook.integration.documents.base import Gone, Keeper, Remote, fault, library
 from tapebook.integration.documents.html import html
 from tapebook.integration.outside import Unavailable
@@ -123,10 +126,12 @@ class Confluence(Keeper):
 
         token = self.outside.credential(self.token)
         who = {"username": self.user, "password": token} if self.user else {"token": token}
+        redact.hide(b64encode(f"{self.user}:{token}".encode()).decode())  # how a request says both
         where = f"Confluence ({method} {path})"
         try:
             how_often = {"timeout": 30, "advanced_mode": True, "retry_with_header": False}
             with client.AtlassianRestAPI(self.site, **how_often, **who) as api:
+                bounded(api._session, "Confluence")
                 response = api.request(method=method, path=path, **how)
             if response.status_code == 409:  # somebody wrote at the same moment: read the version again
                 raise Unavailable(f"{where}: the page has another version by now")

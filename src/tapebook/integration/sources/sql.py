@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tapebook import redact
 from tapebook.errors import BadInput, BadParameter, ConfigError, UnknownName
 from tapebook.integration.outside import Unavailable
 from tapebook.integration.sources.base import Fetched, Instrument
@@ -104,12 +105,14 @@ class Sql(Vendor):
 
     @cached_property
     def _engine(self) -> Engine:
-        from sqlalchemy import create_engine
+        from sqlalchemy import create_engine, make_url
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError
         from sqlalchemy.pool import NullPool
 
         try:
-            return create_engine(self.outside.credential(self._url), poolclass=NullPool)
+            url = make_url(self.outside.credential(self._url))
+            redact.hide(str(url.password or ""))
+            return create_engine(url, poolclass=NullPool)
         except ArgumentError:
             raise BadParameter(
                 "url", "…", "SQLAlchemy's kind, such as postgresql+psycopg://user@host/name"
