@@ -604,3 +604,15 @@ def test_the_sample_gives_the_same_twice(sample_desk):
     one, two = patterns(bars), patterns(bars, seed=5)
     pd.testing.assert_frame_equal(one.findings, two.findings)
     assert of(one, "Monday", "IBM")["n"] > 300
+
+
+def test_what_the_scan_saw_is_not_looked_for_again(monkeypatch):
+    """Horizons in several rooms share the marks; events and the recent ones are read from them."""
+    bars = holey()
+    whole = patterns(bars, kinds=("seasons", "gaps", "breakouts"))
+    monkeypatch.setattr("tapebook.market.pattern.patterns._ROOM", 1)
+    parted = patterns(bars, kinds=("seasons", "gaps", "breakouts"))
+    pd.testing.assert_frame_equal(parted.findings, whole.findings)
+    monkeypatch.setattr("tapebook.market.pattern.patterns.masks", lambda *_: 1 / 0)
+    pd.testing.assert_frame_equal(parted.events, whole.events)
+    assert len(whole.recent(5)) == (whole.events["ts"] >= bars.index[-5]).sum()

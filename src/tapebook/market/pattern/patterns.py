@@ -36,13 +36,15 @@ class Patterns(Scan):
 
     `first_half` and `second_half` are the effect in the halves of each symbol's history, `stable` where
     both have its sign; `hit_rate` the share of events after which the price was higher, `base_rate` that of
-    all other bars. Symbol "all" is the answer over all symbols together.
+    all other bars. Symbol "all" is the answer over all symbols together. `marks`: where each
+    pattern is known, for each symbol (patterns, its own bars), packed to bits.
     """
 
     kind: ClassVar[str] = "patterns"
     keys: ClassVar[tuple[str, ...]] = ("kind", "pattern", "symbol", "horizon")
 
     bars: Bars
+    marks: Sequence[np.ndarray]
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -51,7 +53,7 @@ class Patterns(Scan):
         All of it is known at the close of the bar `ts`, which is `known_at` in UTC. A season's bar is the
         one before: "Monday" is known at Friday's close, and what follows starts at Monday's open.
         """
-        return _events(self.bars, self.params["kinds"], 0)
+        return _events(self.bars, self.params["kinds"], self.marks, 0)
 
     def recent(self, bars: int = 5) -> pd.DataFrame:
         """What occurred in the last bars of the panel, newest first, with what it meant before.
@@ -61,7 +63,8 @@ class Patterns(Scan):
         """
         if int(bars) != bars or bars < 1:
             raise BadParameter("bars", bars, "a whole number of bars, at least 1")
-        events = _events(self.bars, self.params["kinds"], max(0, len(self.bars) - int(bars)))
+        since = max(0, len(self.bars) - int(bars))
+        events = _events(self.bars, self.params["kinds"], self.marks, since)
         best = self.findings.drop_duplicates(["kind", "pattern", "symbol"])
         best = best[["kind", "pattern", "symbol", "horizon", "effect", "p", "q", "holds"]]
         told = events.merge(best, how="left", on=["kind", "pattern", "symbol"])
@@ -161,7 +164,7 @@ def patterns(
         "correction": correction, "min_events": int(min_events), "seed": seed,
     }  # fmt: skip
     named = catalogue(used.freq, asked)
-    table = _findings(used, named, params)
+    table, marks = _findings(used, named, params)
     if not len(table):
         raise NoData(
             f"none of {len(named)} patterns occurs in {len(used.symbols)} symbols of {len(used)} bars: "
@@ -179,6 +182,7 @@ def patterns(
         snapshot=used.snapshot,
         warnings=_warned(used, asked),
         bars=used,
+        marks=marks,
     )
 
 
@@ -203,15 +207,20 @@ def _checked(kinds: Sequence[str], min_events: int) -> tuple[str, ...]:
     return asked
 
 
-def _findings(used: Bars, named: list[tuple[str, str]], params: dict[str, Any]) -> pd.DataFrame:
-    """One row a pattern, symbol and horizon with events, all symbols together first."""
+def _findings(
+    used: Bars, named: list[tuple[str, str]], params: dict[str, Any]
+) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """One row a pattern, symbol and horizon with events, all symbols together first; and the marks."""
     from tapebook.market.pattern.judgement import pooled, table_of
     from tapebook.market.pattern.kernels import EVENTS
 
     horizons, parts = params["horizons"], []
+    marks: list[np.ndarray] = []
     room = max(1, _ROOM // (len(named) * len(used)))
     for first in range(0, len(horizons), room):
-        told, paid, asked, mean = _followed(used, len(named), horizons[first : first + room], params["kinds"])
+        told, paid, asked, mean = _followed(
+            used, len(named), horizons[first : first + room], params["kinds"], marks
+        )
         alone = len(used.symbols) == 1
         parts.append(
             told if alone else np.concatenate([pooled(told, paid, asked, *_memory(mean))[None], told])
@@ -231,18 +240,22 @@ def _findings(used: Bars, named: list[tuple[str, str]], params: dict[str, Any]) 
         }
     )
     rest = table_of(told.reshape(N * P * H, -1)[there], params["min_events"])
-    return pd.concat([keys, rest], axis=1)
+    return pd.concat([keys, rest], axis=1), marks
 
 
 def _followed(
-    used: Bars, P: int, asked_for: Sequence[int], kinds: Sequence[str]
+    used: Bars, P: int, asked_for: Sequence[int], kinds: Sequence[str], marks: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, pd.Series]:
-    """Sums of the kernel, (N, P, H, FIELDS); parts and weights by row, (P, H, T); mean step over symbols."""
+    """Sums of the kernel, (N, P, H, FIELDS); parts and weights by row, (P, H, T); mean step over symbols.
+
+    `marks` are used if there are any, else filled: to look for patterns takes most of a scan's time.
+    """
     from tapebook.market.pattern.kernels import FIELDS, follow
 
     T, N = used.shape
     horizons = np.array(asked_for, dtype=np.int64)
-    turns = turns_of(used) if "seasons" in kinds else {}
+    turns = turns_of(used) if "seasons" in kinds and not marks else {}
+    known, marks[:] = bool(marks), marks or [np.empty(0, np.uint8)] * N
     told = np.zeros((N, P, len(horizons), FIELDS))
     steps = np.full((T, N), np.nan)
 
@@ -250,7 +263,11 @@ def _followed(
         paid, asked = np.zeros((2, P, len(horizons), T))
         for column in columns:
             own = Own.of(used, column)
-            found = masks(own, kinds, turns.get(used.calendars[used.symbols[column]]))
+            if known:
+                found = _unpacked(marks[column], len(own.rows))
+            else:
+                found = masks(own, kinds, turns.get(used.calendars[used.symbols[column]]))
+                marks[column] = np.packbits(found, axis=1)
             steps[own.rows, column] = own.step
             follow(found, own.step, own.rows, horizons, told[column], paid, asked)
         return paid, asked
@@ -286,20 +303,25 @@ def _warned(used: Bars, kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _events(bars: Bars, kinds: Sequence[str], since: int) -> pd.DataFrame:
+def _unpacked(marks: np.ndarray, rows: int) -> np.ndarray:
+    """Where patterns are known, (P, rows), from their bits."""
+    return np.unpackbits(marks, axis=1, count=rows).view(np.bool_)
+
+
+def _events(bars: Bars, kinds: Sequence[str], marks: Sequence[np.ndarray], since: int) -> pd.DataFrame:
     """Occurrences from a row of the panel on, by time, symbol and pattern."""
     named = catalogue(bars.freq, kinds)
-    turns = turns_of(bars) if "seasons" in kinds else {}
+    there = np.isfinite(bars.values["close"])
     rows, columns, places = [], [], []
-    for column, symbol in enumerate(bars.symbols):
-        own = Own.of(bars, column)
-        place, at = np.nonzero(masks(own, kinds, turns.get(bars.calendars[symbol])))
-        late = own.rows[at] >= since
-        rows.append(own.rows[at][late])
-        places.append(place[late])
-        columns.append(np.full(int(late.sum()), column))
+    for column, bits in enumerate(marks):
+        own = np.flatnonzero(there[:, column])
+        first = int(np.searchsorted(own, since))
+        at, place = np.nonzero(_unpacked(bits, len(own))[:, first:].T)  # by time, then by pattern
+        rows.append(own[first + at])
+        places.append(place.astype(np.int16))
+        columns.append(np.full(len(at), column, dtype=np.int32))
     row, column_, place_ = np.concatenate(rows), np.concatenate(columns), np.concatenate(places)
-    order = np.lexsort((place_, column_, row))
+    order = np.argsort(row, kind="stable")
     row, column_, place_ = row[order], column_[order], place_[order]
     ways = np.array([direction(name) for _, name in named], dtype=np.int8)
     return pd.DataFrame(
