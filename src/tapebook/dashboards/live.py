@@ -93,7 +93,7 @@ class Live(Page):
         name, run = self.get_query_argument("name", None), self.get_query_argument("run", None)
         if run is not None:
             if not visible.may(run):
-                raise HTTPError(404)
+                raise self.missing(run)
             return run, None
         if name is not None:
             item = visible.find(name)
