@@ -104,5 +104,7 @@ def _readable(changes: dict[str, list[str]], names: dict[str, str]) -> str:
     for kind, tables in changes.items():
         short = kind.removeprefix("tables_")
         for table in tables:
-            told.setdefault(names.get(table, table).removeprefix("main."), []).append(_WORDS.get(short, short.replace("_", " ")))
+            told.setdefault(names.get(table, table).removeprefix("main."), []).append(
+                _WORDS.get(short, short.replace("_", " "))
+            )
     return "; ".join(f"{table}: {', '.join(sorted(words))}" for table, words in sorted(told.items()))
