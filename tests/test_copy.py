@@ -24,7 +24,6 @@ def master(sample_master, tmp_path_factory):
     shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
     with Desk.open(home) as desk:
         desk.backtest("sma_cross", ["AAPL", "IBM"], fast=5, slow=40)
-        desk.run("backtest", strategy="sma_cross", symbols="AAPL", params="fast=5 slow=40")
         frame = desk.lake.read("AAPL").to_pandas().tail(3).assign(freq="1d", close=1.0)
         desk.lake.write(frame, note="revised")
         desk.secrets.set("vendor", "planted-vendor-secret")
@@ -41,14 +40,13 @@ def home(master, tmp_path):
 
 def told(desk):
     """What must be the same at both places."""
-    first, run = desk.results()["id"].tolist()[-1], desk.runs()["id"].iloc[0]
-    at = desk.load_run(run).manifest["snapshot"]
+    first, runs = desk.results()["id"].tolist()[-1], desk.runs()["id"].tolist()
     return {
         "now": desk.bars().fingerprint(),
-        "then": desk.bars(asof=at).fingerprint(),
+        "then": desk.bars(asof=desk.lake.snapshots()["id"].iloc[0]).fingerprint(),
         "snapshots": desk.lake.snapshots().to_csv(),
         "result": desk.load(first).metrics.to_json(),
-        "run": desk.load_run(run).metrics,
+        "runs": [desk.load_run(run).metrics for run in runs],
         "results": desk.results().to_csv(),
         "trash": desk.trash().to_csv(),
         "secret": desk.secret("vendor").reveal(),
@@ -61,8 +59,10 @@ def opened(config):
     return Desk(config)
 
 
+@pytest.mark.slow
 def test_to_a_team_on_s3_and_back_all_means_the_same(home, postgres_url, s3_bucket, tmp_path, monkeypatch):
     with Desk.open(home) as desk:
+        desk.run("backtest", strategy="sma_cross", symbols="AAPL", params="fast=5 slow=40")
         before, files = told(desk), sorted(p for p in home.rglob("*") if "lock" not in p.name)
         done = desk.copy(postgres_url, lake=f"{s3_bucket}/team")
         target = target_of(desk.config, postgres_url, f"{s3_bucket}/team")
@@ -104,7 +104,6 @@ def test_to_a_team_on_s3_and_back_all_means_the_same(home, postgres_url, s3_buck
         assert again.backtest("sma_cross", "IBM", fast=3, slow=30).id in again.results()["id"].tolist()
 
 
-@pytest.mark.slow
 def test_to_a_team_in_a_folder_with_the_command(home, postgres_url, tmp_path):
     def typed(*words):
         done = CliRunner().invoke(main, ["--home", str(home), "copy", *words])
@@ -179,13 +178,13 @@ def test_a_difference_is_told_and_the_copy_stays_unfinished(home, postgres_url, 
 
         def forgetful(given, taken, table):
             tally = really(given, taken, table)
-            if table.name == "runs":
-                taken.execute(sa.update(table).values(title="another"))
+            if table.name == "results":
+                taken.execute(sa.update(table).values(note="another"))
             return tally
 
         monkeypatch.setattr(copied_rows, "_copy", forgetful)
         with pytest.raises(
-            TapebookError, match=r"table runs differs after the copy: 1 rows \(\w{16}\) at the so"
+            TapebookError, match=r"table results differs after the copy: 1 rows \(\w{16}\) at the so"
         ):
             desk.copy(postgres_url, lake=target.lake)
         with opened(target) as half, pytest.raises(ConfigError, match="unfinished copy"):

@@ -18,13 +18,14 @@ def home(folder, url, lake):
     return folder
 
 
-@pytest.fixture(params=[pytest.param("folder", marks=pytest.mark.slow), "s3"])
+@pytest.fixture(params=["folder", "s3"])
 def homes(request, tmp_path, postgres_url):
     """Ann's and Bob's homes; in the second round their files are in a bucket."""
     lake = request.getfixturevalue("s3_bucket") + "/lake" if request.param == "s3" else str(tmp_path / "lake")
     return [home(tmp_path / name, postgres_url, lake) for name in ("ann", "bob")]
 
 
+@pytest.mark.slow
 def test_a_colleague_opens_what_was_made_on_another_machine(homes):
     with Desk.open(homes[0]) as ann, Desk.open(homes[1]) as bob:
         assert not ann.ingest("sample", ["AAPL", "IBM"]).failed

@@ -54,7 +54,8 @@ def at(rows, number):
 def reflected(rows):
     tables = sa.MetaData()
     tables.reflect(rows._engine)
-    return [table for table in tables.sorted_tables if table.name != "alembic_version"]
+    own = ("alembic_version", "programs")  # a migration itself writes there
+    return [table for table in tables.sorted_tables if table.name not in own]
 
 
 def value(column, number, given):
@@ -107,7 +108,13 @@ def held(rows, written):
         }
 
 
-@pytest.mark.parametrize("number", NUMBERS[:-1])
+FROM = [("sqlite", number) for number in NUMBERS[:-1]] + [
+    pytest.param("postgres", number, marks=[] if number in ("0001", "0006") else pytest.mark.slow)
+    for number in NUMBERS[:-1]
+]
+
+
+@pytest.mark.parametrize(("config", "number"), FROM, indirect=["config"])
 def test_a_catalogue_of_every_migration_comes_to_the_newest_with_its_rows(config, rows, number):
     at(rows, number)
     written = filled(rows)

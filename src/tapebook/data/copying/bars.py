@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tapebook.data import s3
 from tapebook.data.copying.rows import Tally, compare
 from tapebook.data.store import NAME, SCHEMA, TABLES, Store, connect, load, quoted
-from tapebook.errors import TapebookError
+from tapebook.errors import ConfigError, TapebookError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -140,9 +140,14 @@ def by_symbol(cursor: DuckDBPyConnection, table: str) -> dict[tuple[str, ...], T
 @contextmanager
 def _attached(cursor: DuckDBPyConnection, target: Store) -> Iterator[str]:
     """Give the target's catalogue under a name, as tables like any others."""
+    import duckdb
+
     load(cursor, "sqlite_scanner" if target.config.embedded else "postgres_scanner")
     kind, at = ("sqlite", str(target.catalogue)) if target.config.embedded else ("postgres", target.dsn)
-    cursor.execute(f"ATTACH {quoted(at)} AS {_TARGET} (TYPE {kind})")
+    try:
+        cursor.execute(f"ATTACH {quoted(at)} AS {_TARGET} (TYPE {kind})")
+    except duckdb.Error as error:  # it tells the URL, password and all
+        raise ConfigError(f"cannot open the target's database: {str(error).replace(at, kind)}") from None
     try:
         yield f"{_TARGET}.{'main' if target.config.embedded else SCHEMA}"
     finally:
@@ -175,5 +180,6 @@ def _refuse_inlined(cursor: DuckDBPyConnection, source: Store) -> None:
         row = cursor.execute(f"SELECT count(*) FROM {source.metadata}.{name}").fetchone()
         if row and row[0]:
             raise TapebookError(
-                f"the lake keeps {row[0]:,} rows in its catalogue ({name}): `tapebook data compact`"
+                f"the lake keeps {row[0]:,} rows in its catalogue ({name}), which another program wrote, "
+                "so that they cannot be copied. Flush them with DuckLake's ducklake_flush_inlined_data first"
             )

@@ -95,7 +95,7 @@ def target_of(config: Config, to: str, lake: str | None) -> Config:
             raise BadParameter(
                 "to" if name == "database" else name, to, f"another {name} than the source's own"
             )
-    return replace(target, snapshot=None, trials=None)
+    return replace(target, snapshot=None, trials=None, universes=None)
 
 
 def copy(
@@ -112,23 +112,39 @@ def copy(
     done = Copied(place.name, target.lake)
     with closing(Rows(source.database)) as rows, _alone(store) as cursor:
         files = [] if cursor is None else bars.paths(store, cursor)
-        wanted = records.named(rows)
         done.files, done.bytes = len(files), sum(size for _, size in files)
         if dry_run:
             done.tables = count_rows(rows)
             done.symbols = {table: bars.by_symbol(cursor, table) for table in TABLES} if cursor else {}
             return done
-        step = _steps(report, len(files) + len(metadata.tables) + len(wanted))
-        place.begin()
-        if cursor is not None:
-            bars.copy_files(store, place.store, files, step)
-            bars.copy_metadata(store, place.store, cursor)
-            done.symbols = bars.compare_bars(cursor, place.store)
-        with place.rows() as taken:
-            done.tables = copy_rows(rows, taken, step)
-        done.records, done.missing = records.copy_records(source, target, wanted, step)
-        place.end()
+        with place.store.lock():
+            place.check(again=again)  # whoever else has begun meanwhile had the lock
+            _fill(source, place, rows, store, cursor, files, done, report)
     return done
+
+
+def _fill(
+    source: Config,
+    place: Place,
+    rows: Rows,
+    store: Store,
+    cursor: DuckDBPyConnection | None,
+    files: list[tuple[str, int]],
+    done: Copied,
+    report: Report | None,
+) -> None:
+    """Copy and compare, part by part; `done` is filled in. What ends this leaves the target unfinished."""
+    wanted = records.named(rows)
+    step = _steps(report, len(files) + len(metadata.tables) + len(wanted))
+    place.begin()
+    if cursor is not None:
+        bars.copy_files(store, place.store, files, step)
+        bars.copy_metadata(store, place.store, cursor)
+        done.symbols = bars.compare_bars(cursor, place.store)
+    with place.rows() as taken:
+        done.tables = copy_rows(rows, taken, step)
+    done.records, done.missing = records.copy_records(source, place.config, wanted, step)
+    place.end()
 
 
 @contextmanager

@@ -72,9 +72,12 @@ class Place:
 
     def begin(self) -> None:
         """Clear what an earlier attempt left but its files, make the tables, and mark all as unfinished."""
-        with self.rows() as rows:
-            self._clear(rows)
-            migrate.begin_copy(rows.engine, rows.file)
+        try:
+            with self.rows() as rows:
+                self._clear(rows)
+                migrate.begin_copy(rows.engine, rows.file)
+        except DBAPIError as error:
+            raise ConfigError(f"{self.name} cannot be filled: {error.orig}") from error
         if self.config.embedded:
             with closing(sqlite3.connect(self.store.catalogue)) as connection:
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {store_lock.UNFINISHED} (at TEXT)")
