@@ -7,15 +7,21 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from queue import Empty
 from typing import Any, Self
 
 from tapebook.runs.warm.client import COLD, SOCKET, WARM
-from tapebook.runs.warm.spec import argv
+from tapebook.runs.warm.forked import Forked
 
-KILL_SECONDS = 5
+KILL_SECONDS = 60
+"""A killed process is gone at once, but on a busy machine it takes a while until that is seen."""
 LOG = "kernel.log"
+RECONNECT_MS = 5
+"""How often a socket is tried that the kernel has not opened yet; ZeroMQ's 100 ms are a third of a run."""
 
 
 class Kernel:
@@ -30,16 +36,20 @@ class Kernel:
         self.folder, self.environment = folder, environment
         self.started = "cold"
         """How it started, known at the end: "warm", "cold", or "cold: " and why not warm."""
+        self._process: Any = None
 
     def __enter__(self) -> Self:
         from jupyter_core.utils import run_sync
 
         self._sockets = Path(tempfile.mkdtemp(prefix="tapebook-"))
-        self.manager = _manager(self._sockets, warm=SOCKET in self.environment)
+        self.manager = _manager(self._sockets)
+        if SOCKET in self.environment:
+            self.manager.provisioner = _forking(self.manager, self.folder / LOG)
         try:
             with (self.folder / LOG).open("wb") as log:
                 start = run_sync(self.manager.start_kernel)
                 start(env=self.environment, cwd=str(self.folder), stdout=log, stderr=log)
+            self._process = self.manager.provisioner.process
         except BaseException:
             self.__exit__()
             raise
@@ -56,8 +66,10 @@ class Kernel:
 
     def kill(self) -> None:
         """Kill the kernel at once, with what its cells have started: nobody waits for them any more."""
-        process = getattr(self.manager.provisioner, "process", None)
-        if process is not None and process.poll() is None:
+        process = self._process or getattr(self.manager.provisioner, "process", None)
+        if isinstance(process, Forked):
+            process.kill()
+        elif process is not None and process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(KILL_SECONDS)
@@ -65,33 +77,18 @@ class Kernel:
     @property
     def pid(self) -> int | None:
         """The process that runs the cells; None while it is not known."""
-        first = self._first_words()
-        if first.startswith(WARM):
-            return int(first.removeprefix(WARM))
-        process = getattr(self.manager.provisioner, "process", None)
-        return None if process is None or (SOCKET in self.environment and not first) else process.pid
-
-    def _first_words(self) -> str:
-        try:
-            with (self.folder / LOG).open(encoding="utf-8", errors="replace") as log:
-                line = log.readline()
-        except OSError:
-            return ""
-        return line.rstrip("\n") if line.endswith("\n") else ""
+        return None if self._process is None else self._process.pid or None
 
     def _started(self) -> str:
-        """Read from the log how it started; a log of nothing else is thrown away."""
+        """Say how it started; a log of nothing else is thrown away."""
         log = self.folder / LOG
         said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        first, _, rest = said.partition("\n")
-        if not (rest if first.startswith((COLD, WARM)) else said):
+        if not "".join(line for line in said.splitlines() if not line.startswith((COLD, WARM))):
             log.unlink(missing_ok=True)
-        if first.startswith(COLD):
-            return f"cold: {first.removeprefix(COLD)}"
-        return "warm" if first.startswith(WARM) else "cold"
+        return self._process.started if isinstance(self._process, Forked) else "cold"
 
 
-def _manager(sockets: Path, *, warm: bool) -> Any:
+def _manager(sockets: Path) -> Any:
     """Give a manager of a kernel that runs this Python, whatever kernels are installed elsewhere."""
     from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
@@ -99,7 +96,48 @@ def _manager(sockets: Path, *, warm: bool) -> Any:
     manager = AsyncKernelManager(kernel_name="python3", connection_file=str(sockets / "kernel.json"))
     if os.name == "posix":  # no port that others on the machine could reach
         manager.transport, manager.ip = "ipc", str(sockets / "k")
-    cold = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    command = [*(argv() if warm else cold), "--HistoryManager.enabled=False"]
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command.append("--HistoryManager.enabled=False")
     manager._kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python")
+    manager.client_factory = _client()
+    manager.context.reconnect_ivl = RECONNECT_MS
     return manager
+
+
+def _forking(manager: Any, log: Path) -> Any:
+    """Give what starts the kernel by asking the fork server that its environment names."""
+    from jupyter_client.provisioning import LocalProvisioner
+
+    class Provisioner(LocalProvisioner):
+        async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+            folder, environment = Path(kwargs["cwd"]), kwargs["env"]
+            self.process = Forked(cmd, folder=folder, environment=environment, log=log)
+            self.pid, self.cwd = self.process.pid, folder
+            return self.connection_info
+
+    return Provisioner(kernel_id="tapebook", kernel_spec=manager.kernel_spec, parent=manager)
+
+
+@cache
+def _client() -> Any:
+    """Give Jupyter's client, but for a fifth of a second in which it listens to what nobody asked for."""
+    from jupyter_client.asynchronous import AsyncKernelClient
+
+    class Client(AsyncKernelClient):
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            """Wait until the kernel answers and is heard; what else it said has another message's id."""
+            until = time.monotonic() + (timeout or float("inf"))
+            while True:
+                self.kernel_info()
+                with suppress(Empty):
+                    answer = await self.get_shell_msg(timeout=1)
+                    if answer["msg_type"] == "kernel_info_reply":
+                        await self.get_iopub_msg(timeout=0.2)
+                        self._handle_kernel_info_reply(answer)
+                        return
+                if not await self.parent.is_alive():
+                    raise RuntimeError("Kernel died before replying to kernel_info")
+                if time.monotonic() > until:
+                    raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+
+    return Client

@@ -60,16 +60,23 @@ def ask(path: str, argv: list[str]) -> tuple[socket.socket, int]:
     if not path:
         raise FileNotFoundError("nobody listens")
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    server.connect(path)
-    said = {"of": me(), "argv": argv, "cwd": os.getcwd(), "env": dict(os.environ), "limits": _limits()}  # noqa: PTH109
-    message = json.dumps(said).encode("utf-8", "surrogateescape") + b"\n"
-    streams = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
-    sent = server.sendmsg([message[:1]], streams)
-    server.sendall(message[sent:])
+    request(server, path, argv, os.getcwd(), dict(os.environ), [0, 1, 2])  # noqa: PTH109
     answer = _line(server)
     if "refused" in answer:
         raise ValueError(answer["refused"])
     return server, int(answer["pid"])
+
+
+def request(
+    server: socket.socket, path: str, argv: list[str], cwd: str, env: dict[str, str], streams: list[int]
+) -> None:
+    """Say to the server at `path` what kernel is wanted; it answers with a line of JSON."""
+    server.connect(path)
+    said = {"of": me(), "argv": argv, "cwd": cwd, "env": env, "limits": _limits()}
+    message = json.dumps(said).encode("utf-8", "surrogateescape") + b"\n"
+    passed = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", streams))]
+    sent = server.sendmsg([message[:1]], passed)
+    server.sendall(message[sent:])
 
 
 def advertised() -> str:

@@ -86,10 +86,29 @@ def become(request: Request) -> None:
         _no_debugger()
     launcher = find_spec("ipykernel_launcher")
     sys.argv = [str(launcher and launcher.origin), *request.argv]
-    from ipykernel.kernelapp import IPKernelApp
+    _app().launch_instance([*request.argv, "--IPKernelApp.parent_handle=1"])
 
-    # 1: look after no parent, `_end_with` does; and print no advice for a terminal
-    IPKernelApp.launch_instance([*request.argv, "--IPKernelApp.parent_handle=1"])
+
+def _app() -> Any:
+    """Give ipykernel's application; a run's arguments are known, and its parser knows hundreds.
+
+    parent_handle 1: look after no parent, `_end_with` does; and print no advice for a terminal.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+
+    class App(IPKernelApp):
+        def parse_command_line(self, argv: Any = None) -> None:
+            match argv:
+                case ["-f", str(file), "--HistoryManager.enabled=False", "--IPKernelApp.parent_handle=1"]:
+                    own = {"connection_file": file, "parent_handle": 1}
+                    self.cli_config = Config(IPKernelApp=own, HistoryManager={"enabled": False})
+                    self.update_config(self.cli_config)
+                    self.extra_args = []
+                case _:
+                    super().parse_command_line(argv)
+
+    return App
 
 
 def _no_debugger() -> None:

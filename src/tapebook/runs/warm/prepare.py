@@ -21,15 +21,20 @@ def prepare(warm_up: Path) -> None:
     """Import a kernel's parts and run the warm-up script; what fails there is said, and left cold."""
     with warnings.catch_warnings(), light():
         warnings.simplefilter("ignore")
+        import faulthandler  # noqa: F401
+
         import ipykernel.ipkernel
         import ipykernel.kernelapp
         import ipykernel.zmqshell  # noqa: F401
         import IPython.core.completer
+        import IPython.core.completerlib
         import IPython.core.debugger
+        import IPython.core.logger
         import IPython.core.oinspect
         import IPython.extensions.storemagic  # noqa: F401
         import tornado.platform.asyncio
         import tornado.queues  # noqa: F401
+        import zmq.utils.garbage  # noqa: F401
 
         try:
             _check_extensions()
