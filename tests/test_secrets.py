@@ -1,17 +1,26 @@
 """A planted credential, templates that are careless with it, and a search of all that the desk wrote."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
+from functools import partial
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tapebook import Desk
+from integration.findings import Tool, run_folder
+from tapebook import Desk, redact
 from tapebook.cli import main
-from tapebook.errors import BadParameter, RunFailed, UnknownName
+from tapebook.data.catalog.event_types import IntegrationFailed
+from tapebook.data.catalog.events import Patience
+from tapebook.errors import BadParameter, RunFailed, TapebookError, UnknownName
+from tapebook.integration.event_webhooks import deliver_all
+from tapebook.integration.outside import Outside
+from tapebook.integration.vault import reveal
 
 VALUE = "Xq7-planted&<credential>\"'\\ü-0451"
 CARELESS = [
@@ -30,6 +39,14 @@ CARELESS = [
     "open('own.txt', 'w').write(f'key={key.reveal()}')\nprint('used', len(key.reveal()))",
     "if fail:\n    raise ValueError(f'401 for {key.reveal()}')",
 ]
+
+
+SPEC = """
+name = "acme"
+url = "URL/v1/bars/{symbol}"
+fields = { ts = "t", close = "c" }
+auth = { param = "key", secret = "secret:broker" }
+"""
 
 
 def notebook(sources):
@@ -107,6 +124,86 @@ def test_nothing_that_the_desk_wrote_holds_a_planted_credential(home):
     done = subprocess.run([sys.executable, "-c", again, str(home), run.id], capture_output=True, text=True)
     assert done.stdout == "succeeded\n", done.stderr
     assert found(home, VALUE) == [], "a process that never heard of the credential made it again"
+
+
+ASCII = "Xq7-planted&<credential>\"'%+/-0451"
+
+
+def echo(method, path, query, body, headers):
+    """An integration that says back all that it heard."""
+    return (
+        401,
+        {},
+        {"error_message": f"refused: {path} {query} {headers} {body.decode()}", "message": str(headers)},
+    )
+
+
+def test_no_integration_says_a_planted_credential(home, tmp_path, monkeypatch):
+    """Sources, documentation tools and webhooks that echo it; searched while all of it is open."""
+    calm = classmethod(
+        lambda cls, config: cls(tmp_path / "pace", partial(reveal, config), sleep=lambda _: None)
+    )
+    monkeypatch.setattr(Outside, "of", calm)
+    (home / "acme.toml").write_text(SPEC)
+    handler = logging.FileHandler(home / "desk.log")
+    root, level = logging.getLogger(), logging.getLogger().level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    said = []
+    try:
+        with Tool(echo) as tool, Desk.open(home) as desk:
+            (home / "acme.toml").write_text(SPEC.replace("URL", tool.url))
+            desk.secrets.set("broker", ASCII)
+            desk.secrets.set("db", f"postgresql+psycopg://me:{quote(ASCII, safe='')}@127.0.0.1:9/prices")
+            keys = {"api_key": "secret:broker"}
+            asked = {
+                "fred": keys | {"url": tool.url},
+                "alpaca": keys | {"secret_key": "secret:broker", "url": tool.url},
+                "rest": {"spec": str(home / "acme.toml")},
+                "sql": {"url": "secret:db", "table": "prices"},
+            }
+            for source, options in asked.items():
+                try:
+                    said.append(str(desk.ingest(source, "ACME", **options)))
+                except TapebookError as error:
+                    said.append(str(error))
+            run_folder(desk.config.reports, "r-1")
+            for kind, options in {
+                "webhook": {"to": tool.url},
+                "confluence": {"to": f"{tool.url}/KEY", "user": "me@example.com"},
+                "notion": {"to": "0" * 32, "api": tool.url},
+                "github-issue": {"to": "me/mine", "api": tool.url},
+                "github-gist": {"api": tool.url},
+                "google-docs": {"to": "folder", "api": tool.url},
+            }.items():
+                desk.documents.add(kind, kind, token="secret:broker", **options)
+                with pytest.raises(TapebookError) as caught:
+                    desk.documents.publish("r-1", kind)
+                said.append(str(caught.value))
+            desk.subscribe(f"{tool.url}/hook?token={quote(ASCII, safe='')}", ["integration.failed"])
+            desk.catalog.events.add(IntegrationFailed(integration="x", what="y", error=f"bad {ASCII}"))
+            deliver_all(desk.config, desk.catalog, "me", Patience(tries=1, first=0.0))
+            assert not desk.dead_letters().empty
+            assert len(desk.documents.list()) == 6
+            said += [
+                desk.dead_letters().to_csv(),
+                desk.subscribers().to_csv(),
+                desk.documents.list().to_csv(),
+            ]
+            said += [str(event.message()) for event in desk.events(None)]
+            heard = str(tool.asked)
+            assert heard.count("Xq7-planted") > 5, "it was sent"
+            assert found(home, ASCII) == [], "while it is open, write-ahead logs included"
+            assert any(home.rglob("*-wal"))
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+        handler.close()
+    assert (home / "desk.log").stat().st_size > 1000
+    assert found(home, ASCII) == []
+    (home / "said.txt").write_text("\n".join(said))
+    assert found(home, ASCII) == []
+    assert redact.MASK in "\n".join(said)
 
 
 @pytest.mark.slow
