@@ -58,6 +58,7 @@ def _attach() -> None:
         items,
         kernel,
         market,
+        mirror,
         new,
         publish,
         runs,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from tapebook.config import Config
     from tapebook.data.changes import Change
+    from tapebook.data.mirror import Mirror
     from tapebook.data.panel import Adjust, Bars
     from tapebook.data.revised import Revised
 
@@ -400,6 +401,12 @@ class Lake:
         from tapebook.data.ask import ask
 
         return ask(self._store, query, out, asof, parameters)
+
+    def mirror(self, url: str, schema: str) -> Mirror:
+        """Return the mirror of this lake in plain tables of a PostgreSQL database."""
+        from tapebook.data.mirror import Mirror
+
+        return Mirror(self._store, url, schema)
 
     def _or_empty(
         self, asof: AsOf, question: Callable[[View], Answer], empty: Callable[[], Answer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.data.lake import Compacted, Written
+    from tapebook.data.mirror import Mirror, Mirrored, Status
     from tapebook.data.panel import Bars
     from tapebook.integration.ingest import Ingested
     from tapebook.integration.sources import Source
@@ -184,6 +185,62 @@ class DataRoom(RevisionRoom):
         """Merge small files and drop snapshots that no run and no result names, nor a correction needs."""
         keep = self.catalog.named_snapshots()
         return self.lake.compact(keep=keep, until=self._tell(), undoable=self.config.trash_days)
+
+    def mirror(
+        self,
+        url: str,
+        *,
+        symbols: str | Sequence[str] | None = None,
+        schema: str = "market",
+        say: Callable[[str], None] = lambda _: None,
+        follow: bool = False,
+    ) -> Mirrored:
+        """Bring plain PostgreSQL tables up to the newest snapshot, for tools that read only those.
+
+        Tables bars, actions, instruments and a view `adjusted` (for splits), each with its primary key. The
+        first call copies everything, later ones write what changed since, also corrections and deletions; one
+        that was broken off is gone on with. Any PostgreSQL will do, also of an embedded desk.
+
+        Parameters
+        ----------
+        url : str
+            "postgresql://user@host/name", or "secret:NAME" which holds one.
+        symbols : str or list of str, optional
+            Only these; remembered for the next call. Universes (@NAME) are taken as they are now.
+        schema : str
+            Where the tables are.
+        say : callable, optional
+            Called with a line for each part that is done.
+        follow : bool
+            Go on with every change until Ctrl-C.
+
+        Raises
+        ------
+        ConfigError
+            If the database cannot be reached, may not be written, or has other tables of these names.
+        """
+        from tapebook.data.mirror import follow as following
+
+        chosen = None if symbols is None else self._members(symbols)[0]
+        mirror = self._mirror(url, schema)
+        done = mirror.sync(chosen, say)
+        if follow:
+            say(str(done))
+            waiter = self.catalog.events.waiter()
+            try:
+                following(mirror, lambda: waiter.wait(10), None, say)
+            finally:
+                waiter.close()
+        return done
+
+    def mirror_status(self, url: str, *, schema: str = "market") -> Status:
+        """Say which snapshot a mirror shows, and how many it is behind."""
+        return self._mirror(url, schema).status()
+
+    def _mirror(self, url: str, schema: str) -> Mirror:
+        from tapebook.integration.outside import Outside
+
+        return self.lake.mirror(Outside.of(self.config).credential(url), schema)
 
     def _tell(self) -> int:
         """Write the events of what the lake holds and nobody has told yet; return the last snapshot told."""
