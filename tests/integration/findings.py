@@ -2,9 +2,9 @@
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from integration.loopback import Here, Quiet
 from tapebook import Desk
 from tapebook.integration.documents.document import Document, Heading, Picture, Points, Table, Words
 
@@ -67,25 +67,18 @@ def run_folder(reports, id="toy-20261126-000000-aaaa", **changes):
     return folder
 
 
-class Tool(ThreadingHTTPServer):
+class Tool(Here):
     """`answer(method, path, query, body, headers)` gives (status, headers, body) or what is JSON.
 
     `faults` come first, one a request. After `cut(method, path)` the next such request is done, but its
     answer breaks off.
     """
 
-    daemon_threads = True
-
     def __init__(self, answer):
         self.answer, self.faults, self.asked, self._cut = answer, [], [], None
         self.sound = ""  # a path that no fault meets
         self.lock = threading.Lock()
-        super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
     def cut(self, method, path):
         self._cut = (method, path)
@@ -96,15 +89,8 @@ class Tool(ThreadingHTTPServer):
             return True
         return False
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     protocol_version = "HTTP/1.1"
 
     def _handle(self):
@@ -134,6 +120,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _handle  # noqa: N815
-
-    def log_message(self, *_):
-        pass

@@ -6,32 +6,47 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Web(ThreadingHTTPServer):
-    """`got` is what came: (headers, body); `answers` are the next statuses, or functions of the handler."""
+class Quiet(BaseHTTPRequestHandler):
+    """A handler that writes nothing to stderr."""
+
+    def log_message(self, *_):
+        pass
+
+
+class Here(ThreadingHTTPServer):
+    """Listens on this machine at `url` from the moment it is made until its block ends."""
 
     daemon_threads = True
 
-    def __init__(self):
-        self.got, self.answers = [], []
-        super().__init__(("127.0.0.1", 0), _Hook)
+    def __init__(self, handler):
+        super().__init__(("127.0.0.1", 0), handler)
         threading.Thread(target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/hook?token=tok-0123456789"
-
-    def bodies(self):
-        return [json.loads(body) for _, body in self.got]
-
-    def __enter__(self):
-        return self
+        return f"http://127.0.0.1:{self.server_port}"
 
     def __exit__(self, *_):
         self.shutdown()
         self.server_close()
 
 
-class _Hook(BaseHTTPRequestHandler):
+class Web(Here):
+    """`got` is what came: (headers, body); `answers` are the next statuses, or functions of the handler."""
+
+    def __init__(self):
+        self.got, self.answers = [], []
+        super().__init__(_Hook)
+
+    @property
+    def url(self):
+        return f"{super().url}/hook?token=tok-0123456789"
+
+    def bodies(self):
+        return [json.loads(body) for _, body in self.got]
+
+
+class _Hook(Quiet):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         answer = self.server.answers.pop(0) if self.server.answers else 200
@@ -46,9 +61,6 @@ class _Hook(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("content-length", "0")
         self.end_headers()
-
-    def log_message(self, *_):
-        pass
 
 
 class Mail(socketserver.ThreadingTCPServer):

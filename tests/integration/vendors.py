@@ -1,39 +1,24 @@
 """A vendor on this machine: it answers as told, keeps what it was asked, and goes wrong in the known ways."""
 
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+from integration.loopback import Here, Quiet
 from tapebook.integration.outside import Outside
 
 
-class Vendor(ThreadingHTTPServer):
+class Vendor(Here):
     """`answer(path, query)` gives a body, or (status, headers, body); `faults` come first, one a question."""
-
-    daemon_threads = True
 
     def __init__(self, answer, kind="application/json"):
         self.answer, self.kind, self.faults, self.asked = answer, kind, [], []
-        super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True, kwargs={"poll_interval": 0.02}).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.shutdown()
-        self.server_close()
+        super().__init__(_Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Quiet):
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def _asked(self):
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
         self.server.asked.append((parts.path, query, dict(self.headers)))
@@ -46,7 +31,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.say(*self._answer(parts.path, query))
 
-    do_POST = do_GET  # noqa: N815
+    do_GET = do_POST = _asked  # noqa: N815
 
     def _answer(self, path, query):
         told = self.server.answer(path, query)
@@ -61,9 +46,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
 
 
 def limited(seconds="7"):
