@@ -178,15 +178,13 @@ def _unusual(moves: np.ndarray) -> list[int]:
 
 def _medians(size: np.ndarray, rows: np.ndarray, half: int) -> np.ndarray:
     """Median of the values from `half` before to `half` after each row, as far as there are any."""
-    found = np.empty(len(rows))
-    inside = (rows >= half) & (rows < len(size) - half)
-    if inside.any():
-        windows = np.lib.stride_tricks.sliding_window_view(size, 2 * half + 1)
-        found[inside] = np.median(windows[rows[inside] - half], axis=1)
-    for spot in np.flatnonzero(~inside):
-        row = rows[spot]
-        found[spot] = np.median(size[max(row - half, 0) : row + half + 1])
-    return found
+    edge = np.full(half, np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.concatenate([edge, size, edge]), 2 * half + 1)
+    sorted_ = np.sort(windows[rows], axis=1)  # what is beyond an end comes last
+    counts = np.minimum(rows, half) + np.minimum(len(size) - 1 - rows, half) + 1
+    each = np.arange(len(rows))
+    middle: np.ndarray = (sorted_[each, (counts - 1) // 2] + sorted_[each, counts // 2]) / 2
+    return middle
 
 
 def _returns_at(moves: np.ndarray, i: int) -> int:

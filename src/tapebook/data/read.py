@@ -139,6 +139,25 @@ def long(view: View, symbols: Sequence[str] | None, known: Collection[str], cond
     return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition} AND {chosen}")
 
 
+def ends(view: View, symbols: Sequence[str], freq: Frequency) -> pa.Table:
+    """First and last stamp, and the last close, of each symbol that has bars of this length."""
+    known = calendars(view, None)
+    mine = [name for name in symbols if name in known]
+    table = view.arrow(
+        "SELECT symbol, min(ts) AS first, max(ts) AS last, arg_max(close, ts) AS close FROM "
+        f"{view.table('bars')} WHERE freq = '{freq}' AND {roughly(mine, known)} GROUP BY symbol"
+    )
+    return only(table, mine)
+
+
+def no_ends() -> pa.Table:
+    """What `ends` answers where there is nothing."""
+    import pyarrow as pa
+
+    names = {"symbol": pa.string(), "first": pa.timestamp("us", "UTC"), "last": pa.timestamp("us", "UTC")}
+    return pa.table({name: pa.array([], kind) for name, kind in (names | {"close": pa.float64()}).items()})
+
+
 def stored(
     view: View, symbols: Sequence[str], freq: Frequency, since: When
 ) -> tuple[pa.Table, pa.Table, pa.Table]:

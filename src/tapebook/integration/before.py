@@ -29,7 +29,7 @@ class Before:
     """What came of some symbols (`bars`, a stamp of which may be there twice; `actions`), and what is there.
 
     `stored` has the lake's bars from a moment on that lies before all that came; `partly` are the symbols
-    of which it leaves earlier ones out. Columns: symbol, ts and the fields; sorted by both.
+    of which it leaves earlier ones out. Columns: symbol, ts and the fields.
     """
 
     freq: Frequency
@@ -56,13 +56,15 @@ class Before:
 
     def findings(self) -> pl.DataFrame:
         """All that is odd about the bars as they will be, also what was found earlier and still holds."""
+        import polars as pl
+
         bars, actions = _over(self.stored, self.bars), _over(self.paid, self.actions)
-        judged = quality.check_all(bars, freq=self.freq, calendars=self.calendars, actions=actions)
-        if not self.partly:
-            return judged
-        return joined(
-            self.partly, self.stored, self.bars, bars, judged, self.found, self.freq, self.calendars
-        )
+        found = quality.check_all(bars, freq=self.freq, calendars=self.calendars, actions=actions)
+        if self.partly:
+            found = found.with_columns(pl.col("symbol").cast(bars.schema["symbol"]))
+            both = (self.stored, self.bars, bars, found, self.found)
+            found = joined(self.partly, *both, self.freq, self.calendars)
+        return found.with_columns(pl.col("symbol").cast(pl.String))
 
 
 def before(lake: Lake, batch: Sequence[Incoming]) -> Before:
@@ -71,18 +73,18 @@ def before(lake: Lake, batch: Sequence[Incoming]) -> Before:
 
     freq = Frequency.parse(batch[0].landed.freq)
     calendars = {one.landed.symbol: one.fetched.instrument.calendar for one in batch}
-    bars = pl.concat([one.bars for one in batch], rechunk=True).select("symbol", "ts", *FIELDS)
-    actions = pl.concat([one.actions for one in batch], rechunk=True)
+    names = pl.Enum(sorted(calendars))  # numbers compare many times faster than names
+    bars = pl.concat([one.bars for one in batch]).select(pl.col("symbol").cast(names), "ts", *FIELDS)
+    actions = pl.concat([one.actions for one in batch]).with_columns(pl.col("symbol").cast(names))
     since = _since(bars, freq, calendars) if freq.intraday and len(bars) else None
-    stored, paid, found = _stored(lake, list(calendars), freq, since)
+    stored, paid, found = _stored(lake, names, freq, since)
     partly: set[str] = set()
     if since is not None:
         whole = whole_again(stored, bars, found, list(calendars))
         partly = calendars.keys() - whole
         if whole:
-            all_of, _, _ = _stored(lake, sorted(whole), freq, None)
-            rest = stored.filter(~pl.col("symbol").is_in(whole))
-            stored = pl.concat([rest, all_of]).sort("symbol", "ts") if len(rest) else all_of
+            all_of, _, _ = _stored(lake, names, freq, None, sorted(whole))
+            stored = pl.concat([stored.filter(~pl.col("symbol").is_in(list(whole))), all_of])
     return Before(freq, calendars, bars, actions, stored, paid, found, frozenset(partly))
 
 
@@ -101,19 +103,14 @@ def _since(bars: pl.DataFrame, freq: Frequency, calendars: Mapping[str, str]) ->
 
 
 def _stored(
-    lake: Lake, symbols: Sequence[str], freq: Frequency, since: datetime | None
+    lake: Lake, names: pl.Enum, freq: Frequency, since: datetime | None, symbols: Sequence[str] = ()
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     import polars as pl
 
-    tables = lake.stored(symbols, freq, since=since)
-    bars, actions, found = (pl.DataFrame(table).with_columns(_utc()) for table in tables)
-    return bars.sort("symbol", "ts"), actions, found
-
-
-def _utc() -> pl.Expr:
-    import polars as pl
-
-    return pl.col("ts").cast(pl.Datetime("us", "UTC"))
+    tables = lake.stored(symbols or names.categories.to_list(), freq, since=since)
+    columns = [pl.col("ts").cast(pl.Datetime("us", "UTC")), pl.col("symbol").cast(names)]
+    bars, actions, found = (pl.DataFrame(table).with_columns(columns) for table in tables)
+    return bars, actions, found
 
 
 def _over(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
@@ -121,9 +118,12 @@ def _over(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     if not len(old):
-        return new.sort("symbol", "ts", maintain_order=True) if not _sorted(new) else new
-    kept = old.select(new.columns).join(new, on=["symbol", "ts"], how="anti")
-    return pl.concat([kept, new]).sort("symbol", "ts", maintain_order=True)
+        return new if _sorted(new) else new.sort("symbol", "ts", maintain_order=True)
+    old, late = old.select(new.columns), pl.col("ts") >= new["ts"].min()
+    kept = old.filter(late).join(new, on=["symbol", "ts"], how="anti")
+    return pl.concat([old.filter(~late.fill_null(False)), kept, new]).sort(
+        "symbol", "ts", maintain_order=True
+    )
 
 
 def _sorted(rows: pl.DataFrame) -> bool:
@@ -143,7 +143,7 @@ def _news(
 
     if not len(old):
         return _counted(new), {}
-    here = old.with_columns(pl.lit(True).alias("met"))
+    here = old.filter(pl.col("ts") >= new["ts"].min()).with_columns(pl.lit(True).alias("met"))
     met = new.join(here, on=["symbol", "ts"], how="left", suffix="_old")
     differs = pl.any_horizontal(*[pl.col(n).ne_missing(pl.col(f"{n}_old").fill_nan(None)) for n in fields])
     return (

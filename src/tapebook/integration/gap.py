@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
-
-from tapebook.errors import NoData
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,11 +16,6 @@ if TYPE_CHECKING:
 
 Span = tuple[datetime | None, datetime | None]
 """First and last stamp, both included; None is as far as there is."""
-
-STORED = """
-    SELECT symbol, min(ts), max(ts), arg_max(close, ts) FROM bars
-    WHERE freq = ? AND list_contains(?, symbol) GROUP BY symbol
-"""
 
 
 @dataclass(frozen=True)
@@ -36,16 +29,8 @@ class Held:
 
 def held(lake: Lake, symbols: Sequence[str], freq: Frequency) -> dict[str, Held]:
     """Say what the lake has of each symbol; a symbol without bars is not there."""
-    import polars as pl
-
-    try:
-        rows = pl.DataFrame(lake.sql(STORED, out="arrow", parameters=[str(freq), list(symbols)])).rows()
-    except NoData:
-        return {}
-    return {
-        symbol: Held(first.astimezone(UTC), last.astimezone(UTC), close)
-        for symbol, first, last, close in rows
-    }
+    rows = lake.ends(symbols, freq).to_pylist()
+    return {row["symbol"]: Held(row["first"], row["last"], row["close"]) for row in rows}
 
 
 def spans(there: Held | None, start: datetime | None, end: datetime | None) -> list[Span]:

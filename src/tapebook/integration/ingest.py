@@ -152,7 +152,8 @@ def _severe(findings: pl.DataFrame, bars: pl.DataFrame) -> dict[str, str]:
     severe = findings.filter(pl.col("severity") == "severe")
     if not len(severe):
         return {}
-    ours = severe.join(bars.select("symbol", "ts").unique(), on=["symbol", "ts"], how="semi")
+    came = bars.select(pl.col("symbol").cast(pl.String), "ts").unique()
+    ours = severe.join(came, on=["symbol", "ts"], how="semi")
     return {
         str(name): _wrong(rows.select("ts", "check_name", "detail").rows())
         for (name,), rows in ours.sort("symbol", "ts", maintain_order=True)

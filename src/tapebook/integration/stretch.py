@@ -62,7 +62,7 @@ def joined(
     begins = _begins(bars, came, partly)
     edges = pl.DataFrame(
         {"symbol": list(begins), "edge": list(begins.values())},
-        schema={"symbol": pl.String, "edge": pl.Datetime("us", "UTC")},
+        schema={"symbol": bars.schema["symbol"], "edge": pl.Datetime("us", "UTC")},
     )
     counted = pl.col("check_name") == "off_calendar"
     after = judged.join(edges, on="symbol", how="left")
@@ -108,7 +108,9 @@ def _outside(
     for name in begins:
         row, was = now.get(name), old.get(name)
         if row is not None and was is not None and row["severity"] == "info":
-            stamps = stored.filter(pl.col("symbol") == name)["ts"].dt.replace_time_zone(None).to_numpy()
+            stamps = (
+                stored.filter(pl.col("symbol") == name)["ts"].sort().dt.replace_time_zone(None).to_numpy()
+            )
             counted_before = int(strangers(stamps.astype("datetime64[us]"), freq, calendars[name]).sum())
             count = int(was["value"]) + int(row["value"]) - counted_before
             until = row["detail"].partition(" until ")[2] or f"{row['ts']:%Y-%m-%d %H:%M}".removesuffix(
