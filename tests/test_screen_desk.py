@@ -193,3 +193,16 @@ def test_a_universe_is_its_members_of_that_day(sample_desk):
     found = sample_desk.scan("close > 0 or sma(200) > 0", "@old, MSFT", asof="2004-01-15")
     assert found.symbols == ("IBM", "MSFT")
     assert found.coverage.used == 2
+
+
+def test_trading_a_screen_uses_no_later_bar(sample_desk):
+    """Ranks, crossings, counts of days, spans: whatever it says, the future may be poisoned."""
+    bars = sample_desk.bars(THREE, start="2003", end="2005")
+    for expression in (
+        "rank(change(20)) <= 1 and symbol in (AAPL, IBM)",
+        "sma(10) crosses above sma(50) or days_since(close > highest(60)[1]) < 5",
+        "close between low[1] and high[1] and volume > 1.5 * avg(volume, 20)",
+    ):
+        told = sample_desk.check("on_screen", bars, cuts=4, expression=expression, hold=5)
+        assert told, (expression, str(told))
+        assert "no look-ahead found" in str(told)

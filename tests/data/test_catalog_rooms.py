@@ -43,7 +43,7 @@ def documents(room):
     assert [row["error"] for row in room.list()] == ["no room"]
     room.remove_target("notes")
     assert room.list() == []
-    with pytest.raises(UnknownName, match="document add"):
+    with pytest.raises(UnknownName, match="'notes'"):
         room.target("notes")
 
 
