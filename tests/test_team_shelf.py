@@ -53,6 +53,15 @@ def test_a_colleague_opens_what_was_made_on_another_machine(homes):
         assert Follower(bob.config).look() == [run.id]
         assert Visible(bob.config).find("apple").runs == (run.id,)
 
+        ann.delete_run(again.id)
+        with pytest.raises(UnknownName):
+            bob.load_run(again.id)
+        assert (bob.config.reports / again.id).exists()
+        assert Follower(bob.config, everything=True).look() == []
+        assert not (bob.config.reports / again.id).exists(), "no page of Bob's shows it"
+        bob.restore(f"run:{again.id}")
+        assert bob.load_run(again.id).metrics == run.metrics
+
         bob.delete_result(bt.id)
         with pytest.raises(UnknownName):
             ann.load(bt.id)

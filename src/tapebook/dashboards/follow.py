@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tapebook.errors import TapebookError
 from tapebook.runs.publish import Publication, history
 from tapebook.runs.shared import brought
+from tapebook.runs.trash import set_aside
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -45,9 +46,12 @@ class Follower:
             time.sleep(SECONDS)
 
     def look(self) -> list[str]:
-        """Fetch what is missing; return the runs that came."""
+        """Fetch what is missing, put aside what a colleague has deleted; return the runs that came."""
         now, came = time.monotonic(), []
-        for run in self._wanted():
+        wanted, deleted = self._asked()
+        for run in deleted:
+            set_aside(self._config, run)
+        for run in wanted:
             if (self._config.reports / run).exists() or self._missed.get(run, float("-inf")) > now - AGAIN:
                 continue
             if brought(self._config, run).is_dir():
@@ -56,12 +60,14 @@ class Follower:
                 self._missed[run] = now
         return came
 
-    def _wanted(self) -> list[str]:
+    def _asked(self) -> tuple[list[str], list[str]]:
+        """Ask the catalogue which runs are to be here, in order of need, and which lie in the trash."""
         from tapebook.data.catalog import Catalog
 
         with closing(Catalog.open(self._config)) as catalog:
             shown = [history(catalog, Publication.read(row))[:EARLIER] for row in catalog.publications.list()]
             rows = catalog.runs.list(limit=self._newest) if self._everything else []
+            deleted = [row["name"] for row in catalog.trash.list() if row["kind"] == "run"]
         newest_first = [run for runs in shown for run in runs[:1]]
         ended = [row["id"] for row in rows if row["outcome"] != "running"]
-        return list(dict.fromkeys([*newest_first, *(run for runs in shown for run in runs), *ended]))
+        return list(dict.fromkeys([*newest_first, *(run for runs in shown for run in runs), *ended])), deleted

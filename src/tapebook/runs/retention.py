@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data import shelf
 from tapebook.errors import BadInput, BadParameter, UnknownName
 from tapebook.runs.publish import Publication, history
 
@@ -80,6 +81,7 @@ def prune(
                     catalog.runs.delete(row["id"])
                 if folder.resolve().parent == config.reports.resolve():
                     shutil.rmtree(folder, ignore_errors=True)
+                shelf.drop(config, "reports", row["id"])
             gone.append(
                 {"run": row["id"], **{k: row[k] for k in ("template", "started", "outcome")}, "bytes": size}
             )
