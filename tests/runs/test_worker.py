@@ -24,7 +24,7 @@ from tapebook.cli import main
 from tapebook.data.catalog import Catalog
 from tapebook.data.catalog.events import Patience
 from tapebook.data.catalog.tables import schedules
-from tapebook.errors import RunFailed
+from tapebook.errors import RunFailed, TapebookError
 from tapebook.runs import schedules as desk_schedules
 from tapebook.runs.execute import Ended
 from tapebook.runs.start import run as start_run
@@ -288,6 +288,23 @@ def test_a_notice_leads_to_where_its_reader_finds_the_page(config, catalog, quic
         "own": f"https://desk.example/reports/run/{run['own']}",
         "bad": f"https://desk.example/reports/run/{run['bad']}",
     }
+
+
+def test_a_run_whose_page_finds_no_room_is_shown_to_nobody(config, catalog, quick, monkeypatch):
+    """A published name goes on showing the run before: a run has ended once its page is there."""
+    from tapebook.runs import publish
+
+    good = start_run(config, "toy", {"steps": 3})
+    name = publish.publish(config, "walk", template="toy")
+
+    def full(folder):
+        assert catalog.runs.get(folder.name).outcome == "running"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tapebook.runs.page.write_page", full)
+    with pytest.raises(TapebookError, match="cannot be recorded: No space left on device"):
+        start_run(config, "toy", {"steps": 4})
+    assert publish.history(catalog, name) == [good.id]
 
 
 def test_a_worker_clears_old_runs_as_the_desk_says(config, catalog, quick, caplog):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import click
 
 from tapebook import __version__
 from tapebook.errors import TapebookError
+
+
+_REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 class Door(click.Group):
@@ -24,6 +28,13 @@ class Door(click.Group):
             return super().invoke(ctx)
         except TapebookError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
+            where = f" ({error.filename})" if error.filename else ""
+            raise click.ClickException(
+                f"{error.strerror}{where}: make room there, let it be written, or name another place"
+            ) from error
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data.shelf import bring, share
+from tapebook.data.staging import staged
 from tapebook.desk.strategy import StrategyRoom
 from tapebook.errors import BadInput, NoData, UnknownName
 
@@ -129,10 +130,9 @@ class ScanRoom(StrategyRoom):
             "run_id": Path(run).name if (run := os.environ.get("TAPEBOOK_RUN")) else None,
         }
         folder = self.config.results / row["id"]
-        staging = folder.with_name(folder.name + ".part")
-        staging.mkdir(parents=True)
-        findings_of(found).to_parquet(staging / "findings.parquet")
-        staging.rename(folder)
+        with staged(folder) as part:
+            part.mkdir(parents=True)
+            findings_of(found).to_parquet(part / "findings.parquet")
         share(self.config, "results", folder)
         self.catalog.scans.add(row)
         found.__dict__["id"] = row["id"]

@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data.shelf import bring, share
+from tapebook.data.staging import staged
 from tapebook.desk.trials import TrialRoom
 from tapebook.desk.universe import masked
 from tapebook.errors import BadInput
@@ -155,9 +156,8 @@ class StrategyRoom(TrialRoom):
         """Keep a backtest in the catalogue: its files first, then the row that names them."""
         saved = (result if result.tried else self._with_trials(result)).named(*_stamp())
         folder = self.config.results / str(saved.id)
-        staging = folder.with_name(folder.name + ".part")
-        saved.write(staging)
-        staging.rename(folder)
+        with staged(folder) as part:
+            saved.write(part)
         share(self.config, "results", folder)
         self.catalog.results.add(saved.record(), note=note)
         return saved

@@ -250,7 +250,10 @@ def _executed(
 def finish(
     folder: Path, manifest: dict[str, Any], outcome: str, error: Any, seconds: float | None, catalog: Any
 ) -> None:
-    """Record the end of a run: manifest, page, row; `manifest` is brought up to date."""
+    """Record the end of a run: manifest, page, row; `manifest` is brought up to date.
+
+    The row comes last: who sees a run that ended, or hears of it, finds its page.
+    """
     from tapebook.runs.page import write_page
     from tapebook.runs.recorder import RECORDED
 
@@ -265,6 +268,7 @@ def finish(
     if not (folder / "metrics.json").is_file():
         write_json(folder / "metrics.json", {})
     write_json(folder / MANIFEST, manifest)
+    write_page(folder)
     catalog.results.made_by(manifest.get("results") or (), manifest["run_id"])
     catalog.runs.update(
         manifest["run_id"],
@@ -275,7 +279,6 @@ def finish(
         metrics=read_json(folder / "metrics.json"),
         error=None if error is None else f"{error['name']}: {error['message']}",
     )
-    write_page(folder)
 
 
 def checked_timeout(seconds: float | None) -> float | None:
