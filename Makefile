@@ -10,7 +10,7 @@ TEST = $(BIN)/python -m pytest -q -n 2 -p no:nbval
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab dashboards lint format bench lock clean
+.PHONY: help demo test kernels lab dashboards lint format bench lock clean
 
 help:  ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,9 +36,13 @@ help:  ## list the targets
 demo: .venv/core  ## load real data, backtest, write two reports, say where they are
 	@$(RUN) demo
 
-test: .venv/all lint  ## every check and every test
+test: .venv/all  ## every check and every test
+	@$(MAKE) --no-print-directory -j 2 lint kernels
 	@$(TEST) --dist loadfile -m 'not slow'
 	@$(TEST) --dist worksteal -m slow
+
+kernels: .venv/all  # compiled once, beside the checks, and not by each of the processes that test
+	@$(BIN)/python -m pytest --collect-only -qq -p no:nbval >/dev/null
 
 lab: .venv/core  ## JupyterLab on notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks $$([ "$$(id -u)" = 0 ] && echo --allow-root)
