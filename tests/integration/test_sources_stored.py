@@ -146,9 +146,13 @@ def test_what_is_wrong_with_a_table_is_told(tmp_path):
         get("parquet", path=str(tmp_path / "none" / "*.parquet")).symbols(DAILY)
 
 
-def test_arcticdb_says_why_it_is_not_there():
+def test_arcticdb_says_why_it_is_not_there(tmp_path):
+    """benchmarks/check_arcticdb.py reads a real one, in an environment where it can be."""
     with pytest.raises(ConfigError, match="pandas < 3"):
-        get("arcticdb", url="lmdb:///x", library="prices").symbols(DAILY)
+        get("arcticdb", url=f"lmdb://{tmp_path}", library="prices").symbols(DAILY)
+    with pytest.raises(BadInput, match="there is no ArcticDB at"):
+        get("arcticdb", url=f"lmdb://{tmp_path}/none", library="prices").symbols(DAILY)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

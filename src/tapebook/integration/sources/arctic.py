@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tapebook.errors import BadInput, ConfigError, UnknownName
+from tapebook.errors import BadInput, BadParameter, ConfigError, UnknownName
 from tapebook.integration.sources.base import Fetched, Instrument
-from tapebook.integration.sources.stored import Columns
+from tapebook.integration.sources.stored import Columns, around
 from tapebook.integration.sources.vendor import Vendor, bars_of, between, library
 from tapebook.schema import FIELDS
 
@@ -36,7 +37,11 @@ class Arctic(Vendor):
         store = self._open()
         if not store.has_symbol(symbol):
             raise UnknownName(f"symbol in {self.library}", symbol, store.list_symbols())
-        frame = store.read(symbol).data
+        first, last = (moment and moment.replace(tzinfo=None) for moment in around(start, end))
+        dated = hasattr(store.tail(symbol, 1).data.index, "to_pydatetime")
+        if not dated:
+            raise BadInput(f"{self.library} {symbol} has no times as its index: expected a bar a time")
+        frame = store.read(symbol, date_range=(first, last)).data
         names = {str(name).lower(): name for name in frame.columns}
         fields = [name for name in FIELDS if name in names]
         if "close" not in fields:
@@ -50,8 +55,13 @@ class Arctic(Vendor):
         return Fetched(between(bars, start, end), instrument, None, problems)
 
     def _open(self) -> Any:
+        url = self.outside.credential(self._url)
+        if url.startswith("lmdb://") and not Path(url.removeprefix("lmdb://").partition("?")[0]).is_dir():
+            raise BadInput(f"there is no ArcticDB at {url}: a folder was expected there")  # it would make one
         try:
-            arctic = library("arcticdb").Arctic(self.outside.credential(self._url))
+            arctic = library("arcticdb").Arctic(url)
+        except ValueError as error:
+            raise BadParameter("url", url, f"one such as lmdb:///folder ({error})") from None
         except ConfigError:
             raise ConfigError(
                 "the source needs arcticdb, which is not installed, and cannot be beside pandas 3: it needs "
