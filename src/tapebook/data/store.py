@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapebook.data import s3
+from tapebook.data import direct, s3
 from tapebook.data.store_lock import file_lock, postgres_create, postgres_has, postgres_lock, sqlite_has
 from tapebook.errors import ConfigError, NoData, TapebookError
 
@@ -152,6 +152,9 @@ class Store:
     # ---- opening
 
     def _open(self, create: bool) -> DuckDBPyConnection:
+        if self.config.embedded:
+            with direct.lock:
+                direct.opened.add(os.getpid())
         there = self.exists()
         if not create and not there:
             raise NoData(EMPTY)
