@@ -199,3 +199,26 @@ def test_a_failed_run_says_its_reason_and_shows_no_traceback(page, address):
     page.get_by_text("no bars").wait_for()
     assert "Traceback" not in page.content()
     assert page.request.get(f"{address}run/three/notebook.ipynb").status == 404
+
+
+def test_a_report_is_taken_along(page, address):
+    """As PDF, as one file that needs nothing else, and its tables with every row."""
+    import io
+
+    import pandas as pd
+
+    kept = {
+        name: page.request.get(f"{address}apple-trend/{name}")
+        for name in ("report.pdf", "report.html", "tables/trades.csv", "tables/trades.parquet")
+    }
+    assert {name: answer.status for name, answer in kept.items()} == dict.fromkeys(kept, 200)
+    assert all("attachment" in answer.headers["content-disposition"] for answer in kept.values())
+    assert kept["report.pdf"].body().startswith(b"%PDF-")
+    assert len(kept["report.pdf"].body()) > 20_000, "an empty page is smaller"
+    whole = kept["report.html"].text()
+    assert "<script src=" not in whole
+    assert "Plotly" in whole
+    table = pd.read_parquet(io.BytesIO(kept["tables/trades.parquet"].body()))
+    read = pd.read_csv(io.BytesIO(kept["tables/trades.csv"].body()), parse_dates=["entry_ts"])
+    assert len(table) == 40
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)

@@ -6,6 +6,7 @@ Moves are marked on their line, as the figure marks them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import log
 from typing import Any
 
@@ -19,9 +20,9 @@ def picture(figure: dict[str, Any]) -> str:
     layout = figure.get("layout")
     axis = layout.get("yaxis") if isinstance(layout, dict) else None
     logarithmic = isinstance(axis, dict) and axis.get("type") == "log"
-    for draw in (_moves, _lines, _heat, _bars, _points):
+    for draw in (partial(_moves, logarithmic=logarithmic), _lines, _heat, _bars, _points):
         try:
-            made = draw(traces, logarithmic) if draw is _moves else draw(traces)
+            made = draw(traces)
         except (TypeError, ValueError, AttributeError, LookupError, ZeroDivisionError):
             continue
         if made:
@@ -55,8 +56,8 @@ def _moves(traces: list[dict[str, Any]], logarithmic: bool) -> str:
 
 def _largest(trace: dict[str, Any]) -> list[Any]:
     """Days of the largest moves, by the size of their marks."""
-    size = (trace.get("marker") or {}).get("size")
-    sizes = list(size) if isinstance(size, Sequence) or hasattr(size, "tolist") else [1.0] * len(trace["x"])
+    size: Any = (trace.get("marker") or {}).get("size")
+    sizes = list(size) if hasattr(size, "__len__") else [1.0] * len(trace["x"])
     ranked = sorted(zip(sizes, trace["x"], strict=True), key=lambda pair: -float(pair[0]))
     return [day for _, day in ranked[:MARKS]]
 
