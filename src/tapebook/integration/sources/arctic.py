@@ -60,14 +60,14 @@ class Arctic(Vendor):
             raise BadInput(f"there is no ArcticDB at {url}: a folder was expected there")  # it would make one
         try:
             arctic = library("arcticdb").Arctic(url)
-        except ValueError as error:
-            raise BadParameter("url", url, f"one such as lmdb:///folder ({error})") from None
         except ConfigError:
             raise ConfigError(
                 "the source needs arcticdb, which is not installed, and cannot be beside pandas 3: it needs "
                 "pandas < 3. Export the library to Parquet in an environment of its own, then "
                 "`tapebook ingest parquet -o path=FOLDER`"
             ) from None
+        except ValueError as error:
+            raise BadParameter("url", url, f"one such as lmdb:///folder ({error})") from None
         if self.library not in arctic.list_libraries():
             raise UnknownName("library in ArcticDB", self.library, arctic.list_libraries())
         return arctic[self.library]
