@@ -51,6 +51,21 @@ def test_an_unreachable_server_says_so(tmp_path):
     assert "secret" not in str(caught.value)
 
 
+def test_a_lake_whose_folder_another_machine_has_says_so(tmp_path, postgres_url):
+    from contracts.stores import rows
+
+    ann, bob = (replace(Config.load(tmp_path / name), database=postgres_url) for name in ("ann", "bob"))
+    with Lake.open(ann) as lake:
+        lake.write(rows())
+    for use in (lambda lake: lake.bars("A"), lambda lake: lake.write(rows("B"))):
+        with (
+            Lake.open(bob) as lake,
+            pytest.raises(ConfigError, match="no folder .*bob/data/lake: set .lake"),
+        ):
+            use(lake)
+    assert not (tmp_path / "bob").exists()
+
+
 def test_a_moved_desk_opens(tmp_path):
     from contracts.stores import rows
 
