@@ -137,7 +137,7 @@ class Work:
             batch=self.id,
         )
         with suppress(RunFailed):  # its record says all
-            carry_out(self.config, order, kernels=self.kernels, cancel=self.stops[n])
+            carry_out(self.config, order, kernels=self.kernels, cancel=self.stops[n], catalog=self.catalog)
 
     def _over(self, n: int, future: Future[None]) -> None:
         """Note how an item's run ended, and whether it is tried again."""

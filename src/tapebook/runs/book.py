@@ -144,9 +144,9 @@ def same_run(config: Config, template: str, parameters: Mapping[str, Any]) -> Ru
         "snapshot": provenance.snapshot(config),
         "code_hash": provenance.code_hash(),
     }
-    universes = provenance.universes(config)
     inputs = provenance.inputs(config, full)
     with _open(config) as catalog:
+        universes = provenance.universes(config, catalog)
         rows = catalog.runs.list(template=found.name, outcome="succeeded", limit=None)
     for row in rows:
         if all(row[name] == value for name, value in wanted.items()):

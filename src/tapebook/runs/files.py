@@ -20,9 +20,10 @@ def read_json(file: Path) -> dict[str, Any]:
     return said
 
 
-def write_json(file: Path, said: dict[str, Any]) -> None:
-    """Write a JSON object; NaN and infinities become null."""
-    write_text(file, json.dumps(plain(said), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(file: Path, said: dict[str, Any], *, lasting: bool = True) -> None:
+    """Write a JSON object; NaN and infinities become null. `lasting`: see `write_text`."""
+    text = json.dumps(plain(said), indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(file, text + "\n", lasting=lasting)
 
 
 def write_text(file: Path, text: str, *, lasting: bool = True) -> None:

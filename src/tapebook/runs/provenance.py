@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapebook.config import Config
 from tapebook.errors import NoData
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog import Catalog
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -107,29 +110,16 @@ def snapshot(config: Config) -> int | None:
         lake.close()
 
 
-def trials(config: Config) -> int:
+def trials(config: Config, catalog: Catalog) -> int:
     """Return the last batch of trials that a run's odds count: the pinned one, or the newest."""
-    if config.trials is not None:
-        return config.trials
-    from tapebook.data.catalog import Catalog
-
-    catalog = Catalog.open(config)
-    try:
-        return catalog.trials.newest()
-    finally:
-        catalog.close()
+    return catalog.trials.newest() if config.trials is None else config.trials
 
 
-def universes(config: Config) -> dict[str, int]:
+def universes(config: Config, catalog: Catalog) -> dict[str, int]:
     """Return the version of each universe that a run reads: the pinned ones, or those of now."""
-    from tapebook.data.catalog import Catalog
     from tapebook.data.universe import pinned
 
-    catalog = Catalog.open(config)
-    try:
-        return catalog.universes.versions() | pinned(config.universes)
-    finally:
-        catalog.close()
+    return catalog.universes.versions() | pinned(config.universes)
 
 
 def machine() -> dict[str, str]:

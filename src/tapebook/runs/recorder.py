@@ -84,7 +84,7 @@ class Recorder:
             for name, value in (("results", bt.id), ("fingerprints", bt.fingerprint)):
                 if value is not None and value not in said.setdefault(name, []):
                     said[name].append(value)
-            write_json(self.folder / RECORDED, said)
+            write_json(self.folder / RECORDED, said, lasting=False)  # the manifest is, which takes it over
 
     def verdict(self, luck: Any) -> None:
         """Keep what a backtest's `luck()` says: its figures as metrics, its verdict on top of the page."""
@@ -101,7 +101,8 @@ class Recorder:
 
     def _say(self, name: str, value: Any) -> None:
         if self.folder:
-            write_json(self.folder / RECORDED, read_json(self.folder / RECORDED) | {name: value})
+            said = read_json(self.folder / RECORDED) | {name: value}
+            write_json(self.folder / RECORDED, said, lasting=False)
 
     def _file(self, kind: str, name: str, suffix: str) -> Path:
         if self.folder is None or not re.fullmatch(r"[\w .-]{1,100}", name) or name.startswith("."):

@@ -29,6 +29,7 @@ from tapebook.runs.template import Template
 from tapebook.runs.watch import Watch, size
 
 if TYPE_CHECKING:
+    from tapebook.data.catalog import Catalog
     from tapebook.runs.execute import Ended
     from tapebook.runs.warm import Kernels
 
@@ -162,14 +163,15 @@ def carry_out(
     progress: Report | None = None,
     kernels: Kernels | None = None,
     cancel: threading.Event | None = None,
+    catalog: Catalog | None = None,
 ) -> Run:
-    """Run what was ordered; see `run`."""
+    """Run what was ordered; see `run`. `catalog` is one that is open and stays so, else one is opened."""
     from tapebook.data.catalog import Catalog
 
-    manifest = _manifest(config, order)
-    folder = config.reports / manifest["run_id"]
-    catalog = Catalog.open(config)
+    given, catalog = catalog, catalog or Catalog.open(config)
     try:
+        manifest = _manifest(config, order, catalog)
+        folder = config.reports / manifest["run_id"]
         Vault.of(config, catalog).open_all()  # what the cells could say is known here, and taken out
         _begin(folder, manifest, order, catalog)
         environment = _environment(config, folder, manifest, kernels)
@@ -180,7 +182,8 @@ def carry_out(
             finish(folder, manifest, ended.outcome, ended.error, seconds, catalog)
             shared(config, folder)
     finally:
-        catalog.close()
+        if given is None:
+            catalog.close()
     if ended.interrupt is not None:
         raise ended.interrupt
     if ended.outcome != "succeeded":
@@ -288,7 +291,7 @@ def checked_timeout(seconds: float | None) -> float | None:
     return seconds
 
 
-def _manifest(config: Config, order: Order) -> dict[str, Any]:
+def _manifest(config: Config, order: Order, catalog: Catalog) -> dict[str, Any]:
     found, parameters = order.template, order.parameters
     return {
         "run_id": order.id or new_id(found.name),
@@ -298,8 +301,8 @@ def _manifest(config: Config, order: Order) -> dict[str, Any]:
         "parameters": parameters,
         "inputs": provenance.inputs(config, parameters),
         "snapshot": provenance.snapshot(config) if order.snapshot is None else order.snapshot,
-        "trials": provenance.trials(config) if order.trials is None else order.trials,
-        "universes": provenance.universes(config) if order.universes is None else order.universes,
+        "trials": provenance.trials(config, catalog) if order.trials is None else order.trials,
+        "universes": provenance.universes(config, catalog) if order.universes is None else order.universes,
         "seed": order.seed,
         "git": provenance.git(config.home),
         "code_hash": provenance.code_hash(),
