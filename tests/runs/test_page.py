@@ -114,8 +114,9 @@ def test_pictures_streams_and_markdown_outputs():
 
 def test_a_picture_of_moves_marks_them_on_their_line():
     """The largest ones only, and only of a figure of moves; anything odd in it gives another picture."""
-    days = [f"2020-01-{day:02}" for day in range(1, 31)]
-    line = {"mode": "lines", "name": "close", "x": days, "y": list(range(1, 31)), "line": {"width": 1.2}}
+    days = [f"2020-01-{day:02}T00:00:00" for day in range(1, 31)]
+    stamps = [f"{day}+00:00" for day in days]
+    line = {"mode": "lines", "name": "close", "x": stamps, "y": list(range(1, 31)), "line": {"width": 1.2}}
     up = {"mode": "markers", "name": "up", "x": days[3:5], "y": [4, 5], "marker": {"size": [8.0, 20.0]}}
     down = {"mode": "markers", "name": "down", "x": days[9:10], "y": [10], "marker": {"size": 8.0}}
     figure = {"data": [line, up, down], "layout": {"yaxis": {"type": "log"}}}

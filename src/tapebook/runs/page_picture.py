@@ -12,6 +12,7 @@ from typing import Any
 
 WIDTH, HEIGHT = 240, 84
 POINTS, CELLS, BARS, MARKS = 120, 24, 40, 60
+SECOND = 19  # a time to the second, as text; what follows is written in several ways
 
 
 def picture(figure: dict[str, Any]) -> str:
@@ -39,7 +40,7 @@ def _moves(traces: list[dict[str, Any]], logarithmic: bool) -> str:
     line = next((t for t in traces if t.get("mode") == "lines"), None)
     if len(marks) != 2 or line is None:
         return ""
-    days = [str(day) for day in line["x"]]
+    days = [str(day)[:SECOND] for day in line["x"]]
     prices = [log(v) if logarithmic else float(v) for v in line["y"]]
     low, high = min(prices), max(prices)
     across, up = (WIDTH - 8) / (len(days) - 1), (HEIGHT - 16) / (high - low)
@@ -49,7 +50,7 @@ def _moves(traces: list[dict[str, Any]], logarithmic: bool) -> str:
     made = f'<polyline class="quiet" points="{line_points}"/>'
     for name, kind, way in (("up", "gain", -1), ("down", "loss", 1)):
         for day in _largest(marks[name]):
-            x, y = at[str(day)]
+            x, y = at[str(day)[:SECOND]]
             made += f'<path class="{kind}" d="M{x - 3.5:.1f},{y - 3 * way:.1f} h7 l-3.5,{6 * way} z"/>'
     return made
 
