@@ -111,6 +111,8 @@ def test_a_correction_is_kept_when_the_vendor_sends_the_bar_again(desk):
     again = desk.ingest("sample", "IBM").rows[0]
     assert (again.added, again.changed, close(desk)) == (0, 0, before + 0.25)
     assert again.reason == "2 bars corrected by hand are kept"
+    only = desk.ingest("sample", "IBM", start="2006-03-02", end="2006-03-02").rows[0]
+    assert (only.outcome, only.reason) == ("unchanged", "1 bar corrected by hand is kept")
     vendor = desk.ingest(Revising({DAY: 1.001, "2006-03-02": 1.001, "2006-03-03": 1.001}), "IBM").rows[0]
     assert (vendor.changed, vendor.added) == (1, 0), "only the bar that nobody has corrected"
     assert "the source has other values by now for 2 of them" in vendor.reason

@@ -11,7 +11,7 @@ from tornado.testing import bind_unused_port
 from dashboards.records_made import make_run
 from tapebook import Desk
 from tapebook.cli import main
-from tapebook.errors import BadInput, BadParameter, Changed, Deleted, TapebookError, UnknownName
+from tapebook.errors import BadInput, BadParameter, Changed, ConfigError, Deleted, TapebookError, UnknownName
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +271,20 @@ def test_a_symbol_is_noted_tagged_and_found_while_it_is_there(desk):
     desk.restore_bars(int(desk.audit(limit=1)["edit"].iloc[0]))
     assert desk.item("IBM")["note"] == "Big Blue, splits twice"
     assert desk.search("blue")["tags"].tolist() == [["hardware"]]
+
+
+def test_the_trash_is_kept_as_long_as_the_desk_says(desk, monkeypatch):
+    from tapebook.config import Config
+    from tapebook.runs.trash import empty
+
+    desk.save_screen("short", "close > 1")
+    desk.delete_screen("short")
+    wanted = ("screen", "short")
+    assert wanted not in {(row["kind"], row["name"]) for row in empty(desk.config, desk.catalog)}
+    monkeypatch.setenv("TAPEBOOK_TRASH_DAYS", "0")
+    brief = Config.load(desk.config.home)
+    assert wanted in {(row["kind"], row["name"]) for row in empty(brief, desk.catalog)}, "as the worker does"
+    for wrong in ("soon", "-1", "nan"):
+        monkeypatch.setenv("TAPEBOOK_TRASH_DAYS", wrong)
+        with pytest.raises(ConfigError, match=f"trash_days is '{wrong}': expected days"):
+            Config.load(desk.config.home)

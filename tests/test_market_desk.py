@@ -41,6 +41,10 @@ def test_a_scan_is_kept_and_comes_back(sample_desk, kind):
     assert list(sample_desk.scans(kind)["id"]) == [found.id]
     sample_desk.delete_scan(found.id)
     assert sample_desk.scans().empty
+    sample_desk.restore(found.id)
+    pd.testing.assert_frame_equal(sample_desk.findings(found.id), stored)
+    sample_desk.delete_scan(found.id)
+    sample_desk.empty_trash(older_than=0)
     assert not (sample_desk.config.results / found.id).exists()
 
 

@@ -119,6 +119,8 @@ def _over(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
 
     if not len(old):
         return new if _sorted(new) else new.sort("symbol", "ts", maintain_order=True)
+    if not len(new):
+        return old.select(new.columns).sort("symbol", "ts", maintain_order=True)
     old, late = old.select(new.columns), pl.col("ts") >= new["ts"].min()
     kept = old.filter(late).join(new, on=["symbol", "ts"], how="anti")
     return pl.concat([old.filter(~late.fill_null(False)), kept, new]).sort(
@@ -141,7 +143,7 @@ def _news(
     """By symbol: rows that the old ones lack, and rows that are otherwise there."""
     import polars as pl
 
-    if not len(old):
+    if not len(old) or not len(new):
         return _counted(new), {}
     here = old.filter(pl.col("ts") >= new["ts"].min()).with_columns(pl.lit(True).alias("met"))
     met = new.join(here, on=["symbol", "ts"], how="left", suffix="_old")
