@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from tapebook.data import direct, read, s3, snapshots
+from tapebook.data.again import patient
 from tapebook.data.compact import Compacted, compact
 from tapebook.data.edit import Edited, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
@@ -66,6 +67,7 @@ class Lake:
 
     # ---- writing
 
+    @patient
     def write(
         self,
         bars: Any = None,
@@ -106,6 +108,7 @@ class Lake:
         frames = {"bars": bars, "actions": actions, "instruments": instruments, "quality": quality}
         return write(self._store, frames, note)
 
+    @patient
     def delete(
         self,
         symbols: str | Sequence[str],
@@ -340,6 +343,7 @@ class Lake:
         except NoData:
             return {}
 
+    @patient
     def snapshots(self) -> pd.DataFrame:
         """One row a snapshot, oldest first: id, time (UTC), note, changes."""
         try:
@@ -348,11 +352,13 @@ class Lake:
         except NoData:
             return snapshots.frame(None)
 
+    @patient
     def snapshot(self, asof: AsOf = None) -> int:
         """Number of the newest snapshot, or of the one valid at a number or time; else NoData."""
         with closing(self._store.reading()) as cursor:
             return snapshots.resolve(cursor, asof)
 
+    @patient
     def changes(self, after: int = -1, *, limit: int = 100) -> tuple[int, list[Change]]:
         """What the snapshots after number `after` did to the bars, oldest first, and the last one looked at.
 
@@ -366,6 +372,7 @@ class Lake:
         except NoData:
             return after, []
 
+    @patient
     def revised(self, after: int = -1, *, limit: int = 100) -> tuple[int, list[Revised]]:
         """Tell what the snapshots after number `after` revised or took away, and which was looked at last."""
         from tapebook.data.revised import revised

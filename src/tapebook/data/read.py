@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapebook.data import s3
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store, among, newest
+from tapebook.data.store import NAME, Store, among, newest, undo
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, TapebookError, UnknownName
 from tapebook.schema import FIELDS, Frequency
@@ -73,12 +73,15 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
     NoData
         If the lake is empty, or was at `asof`.
     """
+    return store.again(lambda: _seeing(store, asof, question))
+
+
+def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
     import duckdb
 
     for _ in range(TRIES):
         try:
-            with closing(store.reading()) as cursor:
-                cursor.execute("BEGIN")  # in one transaction DuckLake looks its catalogue up once
+            with closing(store.reading()) as cursor, _transaction(cursor):
                 begun = newest(cursor)
                 view = View(cursor, resolve(cursor, asof), store.metadata)
                 answer = question(view)
@@ -92,6 +95,19 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
     raise TapebookError(
         f"the lake was tidied up during each of {TRIES} attempts to read it: wait for the compaction to end"
     )
+
+
+@contextmanager
+def _transaction(cursor: DuckDBPyConnection) -> Iterator[None]:
+    """One transaction, in which DuckLake looks its catalogue up once.
+
+    It is ended here, not by closing the cursor: where PostgreSQL has gone away, that ends the process.
+    """
+    cursor.execute("BEGIN")
+    try:
+        yield
+    finally:
+        undo(cursor)
 
 
 def _undisturbed(store: Store, snapshot: int, begun: int) -> bool:

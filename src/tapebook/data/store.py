@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tapebook.data import direct, s3
+from tapebook.data.again import again
 from tapebook.data.store_lock import file_lock, postgres_create, postgres_has, postgres_lock, sqlite_has
 from tapebook.errors import ConfigError, NoData, TapebookError
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tapebook.config import Config
 
+Answer = TypeVar("Answer")
 NAME = "lake"
 SCHEMA = "tapebook_lake"
 """The PostgreSQL schema of the lake's own catalogue, beside the desk's."""
@@ -72,6 +74,7 @@ class Store:
         self._mutex = threading.RLock()
         self._connection: DuckDBPyConnection | None = None
         self._pid = 0
+        self._met = False
 
     def reading(self) -> DuckDBPyConnection:
         """Return a cursor on the open lake; close it after use (`contextlib.closing`).
@@ -84,7 +87,12 @@ class Store:
         with self._mutex:
             if self._connection is None or self._pid != os.getpid():
                 self._connection, self._pid = self._open(create), os.getpid()
+                self._met = True
             return self._connection.cursor()
+
+    def again(self, act: Callable[[], Answer]) -> Answer:
+        """Do something that may be done twice; where PostgreSQL went away meanwhile, once it is back."""
+        return act() if self.config.embedded else again(act, self.close, met=self._met)
 
     def close(self) -> None:
         """Let go of the connection; the next call opens it again."""
@@ -121,7 +129,7 @@ class Store:
                 cursor.execute("COMMIT" if transaction.changed else "ROLLBACK")
                 transaction.snapshot = newest(cursor)
             except BaseException:
-                _undo(cursor)
+                undo(cursor)
                 raise
 
     @contextmanager
@@ -164,6 +172,7 @@ class Store:
         if there:
             self._attach(connection, create=False)
             if set(TABLES) <= self._stored(connection):
+                self._refuse_elsewhere(connection)
                 return connection
         if not create:
             connection.close()
@@ -174,6 +183,18 @@ class Store:
                 self._attach(connection, create=True)
             _create_tables(connection)
         return connection
+
+    def _refuse_elsewhere(self, connection: DuckDBPyConnection) -> None:
+        """Refuse a folder that is not there though the catalogue has files: another machine has them."""
+        if s3.is_s3(self.files) or Path(self.files).is_dir():
+            return
+        row = connection.execute(f"SELECT count(*) FROM {self.metadata}.ducklake_data_file").fetchone()
+        if row and row[0]:
+            connection.close()
+            raise ConfigError(
+                f"the lake's catalogue names {row[0]:,} files, but there is no folder {self.files}: set "
+                "`lake` (TAPEBOOK_LAKE) to where they are; for a team, to a place that every machine sees"
+            )
 
     def _stored(self, connection: DuckDBPyConnection) -> set[str]:
         """Names of the lake's tables, from its catalogue: DuckDB's own list looks at each table as well."""
@@ -319,7 +340,8 @@ def _create_tables(connection: DuckDBPyConnection) -> None:
     connection.execute("COMMIT")
 
 
-def _undo(cursor: DuckDBPyConnection) -> None:
+def undo(cursor: DuckDBPyConnection) -> None:
+    """Undo the transaction of this cursor, if it still has one."""
     import duckdb
 
     try:

@@ -26,6 +26,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from tapebook import redact
+from tapebook.data.again import again
 from tapebook.data.catalog.tables import metadata
 from tapebook.errors import ConfigError, UnknownName
 
@@ -55,8 +56,12 @@ class Rows:
                 yield connection
         else:
             self._migrate()
-            with self._engine.connect() as connection:
+            with self._connected() as connection:
                 yield connection
+
+    def _connected(self) -> Connection:
+        """Connect; where PostgreSQL was stopped meanwhile, once it is back."""
+        return again(self._engine.connect, met=self._migrated)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -69,7 +74,7 @@ class Rows:
         """
         self._migrate()
         try:
-            with self._engine.begin() as connection:
+            with self._connected() as connection, connection.begin():
                 yield connection
         except OperationalError as error:
             if not any(word in str(error.orig) for word in _UNWRITABLE):
