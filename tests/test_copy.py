@@ -116,6 +116,7 @@ def test_to_a_team_in_a_folder_with_the_command(home, postgres_url, tmp_path):
     code, said = typed(*where, "--dry-run")
     assert (code, (tmp_path / "shared").exists()) == (0, False)
     assert "nothing was written" in said
+    assert "of 2 results and scans, 0 runs" in said
     code, said = typed(*where)
     assert code == 0, said
     assert "every count and checksum is the same at both places" in said
@@ -219,6 +220,9 @@ def test_a_place_that_holds_files_or_is_the_source_is_refused(home, tmp_path):
         with pytest.raises(TapebookError, match="are not empty: they hold 1 files"):
             desk.copy(str(tmp_path / "new"), lake=str(tmp_path / "files"))
         assert not (tmp_path / "new").exists()
+        with pytest.raises(ConfigError, match="cannot reach the database") as caught:
+            desk.copy("postgresql://ann:planted-password@127.0.0.1:1/desk", lake=str(tmp_path / "other"))
+        assert "planted-password" not in str(caught.value)
         with pytest.raises(BadParameter, match="another database than the source's own"):
             desk.copy(desk.config.database, lake=str(tmp_path / "files"))
         with pytest.raises(BadParameter, match="another lake than the source's own"):

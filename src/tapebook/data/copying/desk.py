@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -34,7 +35,7 @@ class Copied:
     symbols: dict[str, dict[tuple[str, ...], Tally]] = field(default_factory=dict)
     files: int = 0
     bytes: int = 0
-    records: dict[str, int] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
 
     def frame(self) -> list[dict[str, Any]]:
@@ -50,7 +51,9 @@ class Copied:
         ]
 
     def __str__(self) -> str:
-        held = ", ".join(f"{tally.rows:,} {name}" for name, tally in self.tables.items() if tally.rows)
+        held = ", ".join(
+            f"{tally.rows:,} {name.replace('_', ' ')}" for name, tally in self.tables.items() if tally.rows
+        )
         bars = sum(tally.rows for tally in self.symbols.get("bars", {}).values())
         lines = [
             f"catalogue  {held or 'empty'}",
@@ -114,7 +117,7 @@ def copy(
         files = [] if cursor is None else bars.paths(store, cursor)
         done.files, done.bytes = len(files), sum(size for _, size in files)
         if dry_run:
-            done.tables = count_rows(rows)
+            done.tables, done.records = count_rows(rows), Counter(kind for kind, _ in records.named(rows))
             done.symbols = {table: bars.by_symbol(cursor, table) for table in TABLES} if cursor else {}
             return done
         with place.store.lock():
