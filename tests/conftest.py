@@ -160,16 +160,21 @@ def postgres_server():
 
 @pytest.fixture
 def postgres_url(postgres_server):
-    """URL of a fresh, empty database."""
+    """URL of a fresh, empty database, which is dropped afterwards: memory may be all the disk there is."""
     from uuid import uuid4
 
     import psycopg
 
     host, port, user = postgres_server
     name = f"t{uuid4().hex[:12]}"
-    with psycopg.connect(f"postgresql://{user}@{host}:{port}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"postgresql://{user}@{host}:{port}/{name}"
+
+    def call(statement):
+        with psycopg.connect(f"postgresql://{user}@{host}:{port}/postgres", autocommit=True) as connection:
+            connection.execute(statement)
+
+    call(f"CREATE DATABASE {name}")
+    yield f"postgresql://{user}@{host}:{port}/{name}"
+    call(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
