@@ -141,7 +141,8 @@ class Rows:
                 self.close()
                 where = self._url.render_as_string(hide_password=True)
                 raise ConfigError(
-                    f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml"
+                    f"the catalogue {where} cannot be used: {error.orig}. Check `database` in tapebook.toml, "
+                    "and that its disk has room and may be written"
                 ) from error
             self._migrated = True
             return done
