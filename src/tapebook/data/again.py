@@ -105,7 +105,7 @@ def patient(
     """Make a method of the lake wait for its database, see `again`: one that may be done twice."""
 
     @wraps(method)
-    def patiently(self: Self_, *args: Given.args, **given: Given.kwargs) -> Answer:
+    def patiently(self: Self_, /, *args: Given.args, **given: Given.kwargs) -> Answer:
         return self._store.again(partial(method, self, *args, **given))
 
     return patiently

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RATIOS = (2.0, 3.0, 1.5, 4.0, 5.0, 10.0, 20.0)
 NEAR = 0.03
 """How near to a split's ratio a jump must be, as a share of it."""
+FEWER, MORE = (1 + NEAR) / min(RATIOS), min(RATIOS) * (1 - NEAR)
+"""Between these a jump is near no ratio."""
 SPIKE = 8.0
 """A print is bad when it lies so many times the usual (median) move away, and comes back."""
 LARGE = 0.25
@@ -145,6 +147,8 @@ def _jump(row: int, step: _Step) -> Finding | None:
         return ("split_unseen", "warning", row, raw, f"{told}: are these prices adjusted already?")
     for price in (step.open, step.close):
         ratio = step.before / step.worth(price) if price > 0 else np.nan
+        if not ratio < FEWER and not ratio > MORE:
+            continue
         for split in (f for k in RATIOS for f in (k, 1 / k)):
             if abs(ratio / split - 1) <= NEAR:
                 return ("split_like", "warning", row, float(ratio), _told(step, raw, split))
@@ -189,8 +193,11 @@ def _medians(size: np.ndarray, rows: np.ndarray, half: int) -> np.ndarray:
 
 def _returns_at(moves: np.ndarray, i: int) -> int:
     """Index of the move after `i`, at most two on, that has taken most of it back; 0 for none."""
-    for j in (i + 1, i + 2):
-        if j < len(moves) and abs(moves[i : j + 1].sum()) < 0.25 * abs(moves[i]):
+    first, *after = moves[i : i + 3].tolist()
+    sum_ = first
+    for j, move in enumerate(after, i + 1):
+        sum_ += move
+        if abs(sum_) < 0.25 * abs(first):
             return j
     return 0
 

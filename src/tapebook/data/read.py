@@ -182,7 +182,8 @@ def stored(
     mine = [name for name in symbols if name in known]
     if not mine:
         return stored_nothing()
-    bars = only(long(view, mine, known, span(freq, since, None)), mine)
+    bars = long(view, mine, known, span(freq, since, None))
+    bars = only(bars, mine) if len(mine) < len(known) <= 2 * len(mine) else bars
     _, actions, found = stored_nothing()
     chosen = roughly(mine, known)
     if not view.bare("actions"):
