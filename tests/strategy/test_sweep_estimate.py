@@ -57,24 +57,28 @@ def test_the_time_of_a_known_cost():
     assert "spread evenly" in repr(said)
 
 
+def said_and_done(strategy, bars, settings):
+    """The estimate, and the sweep that takes about so long; a busy neighbour may spoil two of three tries."""
+    for _ in range(3):
+        said = estimate(strategy, bars, settings)
+        begun = time.perf_counter()
+        done = sweep(strategy, bars, settings)
+        took = time.perf_counter() - begun
+        if took / 3 < said.seconds < took * 3:
+            return said, done
+    return pytest.fail(f"{said.seconds:.2f} s were said, and it took {took:.2f}, three times")
+
+
 def test_an_indicator_that_many_share_is_counted_once():
     settings = {"a": range(1, 21), "b": range(1, 41)}
-    said = estimate(registry.get(shared), market(), settings)
-    begun = time.perf_counter()
-    sweep(registry.get(shared), market(), settings)
-    took = time.perf_counter() - begun
-    assert took / 3 < said.seconds < took * 3
+    said, _ = said_and_done(registry.get(shared), market(), settings)
     assert said.seconds < 800 * 0.05 / WORKERS / 2
 
 
 def test_the_time_of_a_real_strategy():
     bars, settings = market(T=2000), {"fast": range(2, 42), "slow": range(50, 90)}
-    said = estimate(CROSS, bars, settings)
-    begun = time.perf_counter()
-    done = sweep(CROSS, bars, settings)
-    took = time.perf_counter() - begun
+    said, done = said_and_done(CROSS, bars, settings)
     assert len(done.table) == said.combinations == 1600
-    assert took / 3 < said.seconds < took * 3
 
 
 def test_the_memory():
