@@ -100,6 +100,8 @@ def _late(cursor: DuckDBPyConnection, number: int, *, also_gone: bool) -> list[t
             f"(SELECT * FROM {came}) ANTI JOIN (SELECT symbol, freq, ts FROM {gone}) USING (symbol, freq, ts)"
         )
     known = f"SELECT symbol, calendar FROM {NAME}.instruments AT (VERSION => {before})"
+    if cursor.execute(f"SELECT 1 FROM ({known}) LIMIT 1").fetchone() is None:
+        return []  # the first load: nobody can have read anything
     cursor.execute(
         f"CREATE OR REPLACE TEMP TABLE came AS SELECT symbol, freq, ts, calendar FROM {came} "
         f"JOIN ({known}) USING (symbol)"
