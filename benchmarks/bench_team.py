@@ -33,6 +33,8 @@ EACH = 8
 
 def work(config: Config, kind: str, who: int, ready: Any, told: Any, seconds: float) -> None:
     """Write or read until the time is over; tell how long each took."""
+    with Lake.open(config) as lake:
+        lake.listing()  # what a process does once is no part of the figures
     taken: list[float] = []
     name = "write" if kind == "wrote" else "sql"
     plain = getattr(Lake, name)
@@ -92,7 +94,8 @@ def main() -> int:
         times = np.array(found[f"{kind} times"])
         print(
             f"{what:24} {len(times):6,}  {len(times) / SECONDS:6.1f} a second  "
-            f"median {np.median(times):6.3f} s  99 % {np.quantile(times, 0.99):6.3f} s  longest {times.max():6.3f} s"
+            f"median {np.median(times):6.3f} s  99 % {np.quantile(times, 0.99):6.3f} s  "
+            f"longest {times.max():6.3f} s"
         )
     print(f"{seconds:.0f} s in all, from the first process's start to the last one's end")
     return 0
