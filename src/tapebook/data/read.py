@@ -79,6 +79,7 @@ def seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answ
 def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Answer:
     import duckdb
 
+    reason = "it was tidied up during each of them: wait for the compaction to end"
     for _ in range(TRIES):
         try:
             with closing(store.reading()) as cursor, _transaction(cursor):
@@ -92,9 +93,8 @@ def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Ans
                 raise words from None
             if not moved(error):
                 raise
-    raise TapebookError(
-        f"the lake was tidied up during each of {TRIES} attempts to read it: wait for the compaction to end"
-    )
+            reason = f"it was tidied up during each of them, or cannot be read: {str(error).splitlines()[0]}"
+    raise TapebookError(f"the lake could not be read in {TRIES} attempts: {reason}")
 
 
 @contextmanager

@@ -155,7 +155,7 @@ class Kernels:
     def _keep(self) -> None:
         """Start another one when it has ended, or takes no more clients as its code is out of date."""
         pause = LOOK_SECONDS
-        while not self._stop.wait(pause):
+        while not self._stop.wait(pause) and self.folder.exists():
             self._leaving = [server for server in self._leaving if server.poll() is None]
             server = self._server
             if server is not None and server.poll():
