@@ -10,7 +10,6 @@ import click
 from tapebook import __version__
 from tapebook.errors import TapebookError
 
-
 _REFUSED = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
