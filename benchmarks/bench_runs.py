@@ -20,7 +20,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 ROUNDS = 2
-OURS, LIBRARY, COMMAND, COLD = 10, 3, 1, 1  # runs a round
+OURS, LIBRARY, COMMAND, COLD = 20, 3, 2, 1  # runs a round
 TEMPLATE = Path(__file__).parents[1] / "notebooks" / "templates" / "backtest.ipynb"
 FAST = count(3)
 COLD_WORKER = """
@@ -110,7 +110,7 @@ def main() -> None:
     ours = sum(taken["ours"]) / len(taken["ours"])
     print(f"{'':34}{'s a run':>10}{'a minute':>10}{'× papermill':>13}")
     for name, key in (
-        ("tapebook, warm, 20 runs", "ours"),
+        ("tapebook, warm, batches of 20", "ours"),
         ("papermill's library call", "library"),
         ("papermill's command line", "command"),
     ):

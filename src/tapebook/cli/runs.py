@@ -24,7 +24,7 @@ from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk,
 )
 @click.option("--timeout", type=float, help="Seconds that a whole run may take.")
 @click.option("--memory", help="Memory that a run may take, such as 2G.")
-@click.option("--jobs", type=int, help="Runs side by side [default: one a processor].")
+@click.option("--jobs", type=int, help="Runs side by side [default: processors + 1].")
 @click.option("--retries", default=2, show_default=True, help="Tries again, after what may pass.")
 @click.option("--resume", metavar="BATCH", help="Go on with a batch whose program was ended.")
 @as_json

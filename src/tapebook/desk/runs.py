@@ -66,7 +66,7 @@ class RunRoom(RevisionRoom):
         cases
             The parameters of each run instead, when they are no grid.
         jobs
-            Runs side by side; one a processor by default.
+            Runs side by side; one more than there are processors by default.
         timeout, memory
             Limits of each run: seconds, and bytes or "2G".
         retries, backoff

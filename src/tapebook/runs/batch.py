@@ -97,7 +97,7 @@ def run_many(
     cases : iterable of mappings
         The parameters of each run; see `grid`. All are checked before the first run starts.
     jobs : int, optional
-        Runs side by side; one a processor by default.
+        Runs side by side; one more than there are processors by default.
     timeout, memory
         Limits of each run: seconds, and bytes or "2G".
     retries : int
@@ -124,7 +124,7 @@ def run_many(
     if not checked:
         raise BadParameter("cases", [], "at least one set of parameters")
     settings = {
-        "jobs": _whole("jobs", jobs or os.cpu_count() or 1, 1),
+        "jobs": _whole("jobs", jobs or (os.cpu_count() or 1) + 1, 1),  # while one waits, others compute
         "timeout": _above("timeout", timeout),
         "memory": size(memory),
         "retries": _whole("retries", retries, 0),
