@@ -121,9 +121,7 @@ def test_what_is_wrong_with_the_target_is_told(postgres_url, postgres_server, tm
                 "DO $$ BEGIN CREATE ROLE poor LOGIN; EXCEPTION WHEN duplicate_object THEN END $$"
             )
             connection.execute("CREATE SCHEMA other; CREATE TABLE other.bars (symbol text, ts date)")
-            connection.execute(
-                "SELECT pg_advisory_lock(%s, hashtext('market'))", (LOCK,)
-            )
+            connection.execute("SELECT pg_advisory_lock(%s, hashtext('market'))", (LOCK,))
             with pytest.raises(TapebookError, match="another mirror is writing"):
                 desk.mirror(postgres_url)
         with pytest.raises(ConfigError, match="column freq is missing, expected text. Choose another schema"):

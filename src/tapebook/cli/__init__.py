@@ -88,6 +88,7 @@ def _attach() -> None:
     for room in (
         data,
         edits,
+        mirror,
         universe,
         strategy,
         versions,
