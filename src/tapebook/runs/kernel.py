@@ -106,13 +106,13 @@ def _manager(sockets: Path) -> Any:
 
 def _forking(manager: Any, log: Path) -> Any:
     """Give what starts the kernel by asking the fork server that its environment names."""
-    from jupyter_client.provisioning import LocalProvisioner
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
     class Provisioner(LocalProvisioner):
         async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
             folder, environment = Path(kwargs["cwd"]), kwargs["env"]
-            self.process = Forked(cmd, folder=folder, environment=environment, log=log)
-            self.pid, self.cwd = self.process.pid, folder
+            forked: Any = Forked(cmd, folder=folder, environment=environment, log=log)
+            self.process, self.pid, self.cwd = forked, forked.pid, folder
             return self.connection_info
 
     return Provisioner(kernel_id="tapebook", kernel_spec=manager.kernel_spec, parent=manager)
@@ -121,7 +121,7 @@ def _forking(manager: Any, log: Path) -> Any:
 @cache
 def _client() -> Any:
     """Give Jupyter's client, but for a fifth of a second in which it listens to what nobody asked for."""
-    from jupyter_client.asynchronous import AsyncKernelClient
+    from jupyter_client.asynchronous.client import AsyncKernelClient
 
     class Client(AsyncKernelClient):
         async def wait_for_ready(self, timeout: float | None = None) -> None:
@@ -135,7 +135,7 @@ def _client() -> Any:
                         await self.get_iopub_msg(timeout=0.2)
                         self._handle_kernel_info_reply(answer)
                         return
-                if not await self.parent.is_alive():
+                if self.parent is None or not await self.parent.is_alive():
                     raise RuntimeError("Kernel died before replying to kernel_info")
                 if time.monotonic() > until:
                     raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
