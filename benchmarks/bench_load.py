@@ -3,7 +3,8 @@
 All of it through `Desk.ingest` and `Desk.bars`, of an embedded desk and of one on PostgreSQL (a server of
 this script's own). In the figure of a load: reading the Parquet file, all quality checks, the write in
 transactions, the events. Peers, in the same run: the same rows by COPY into a plain table of that server
-with a primary key, and into ArcticDB (an environment of its own, as it needs pandas 2).
+with a primary key, and into ArcticDB (an environment of its own, as it needs pandas 2). "beside" is one more
+update once the lake holds the minutes too.
 
 `bench_load.py [SYMBOLS]`: symbol-years of minutes, 102 by default, which is ten million bars.
 """
@@ -32,7 +33,7 @@ from tapebook.data.calendar import expected_bars
 
 FIELDS = ("open", "high", "low", "close", "volume")
 SYMBOLS = int(sys.argv[1]) if len(sys.argv) > 1 and __name__ == "__main__" else 102
-DAILY, DAYS = 500, 2520
+DAILY, DAYS, UPDATES = 500, 2520, 4
 
 ARCTIC = """
 import json, sys, time
@@ -53,7 +54,7 @@ days["ts"] = days["ts"].astype("datetime64[ns, UTC]").dt.tz_localize(None)
 for name, part in days.groupby("symbol", sort=False):
     library.write("D" + name, part.drop(columns="symbol").set_index("ts"))
 begun = time.perf_counter()
-one = pd.read_parquet(f"{folder}/day.parquet")
+one = pd.read_parquet(f"{folder}/day0.parquet")
 one["ts"] = one["ts"].astype("datetime64[ns, UTC]").dt.tz_localize(None)
 library.append_batch([
     arcticdb.WritePayload("D" + name, part.drop(columns="symbol").set_index("ts"))
@@ -92,12 +93,15 @@ def make(folder: Path) -> int:
     ]
     pl.concat(parts).write_parquet(folder / "minutes.parquet", row_group_size=122_880)
     days = (
-        expected_bars("XNYS", "1d", "2010", "2021").tz_localize(None).to_numpy("datetime64[us]")[: DAYS + 1]
+        expected_bars("XNYS", "1d", "2010", "2021")
+        .tz_localize(None)
+        .to_numpy("datetime64[us]")[: DAYS + UPDATES]
     )
     table = walks([f"D{n:03}" for n in range(DAILY)], days, 0.01, 1)
-    last = pl.col("ts") == table["ts"].max()
-    table.filter(~last).write_parquet(folder / "days.parquet")
-    table.filter(last).write_parquet(folder / "day.parquet")
+    new = sorted(table["ts"].unique())[DAYS:]
+    table.filter(pl.col("ts") < new[0]).write_parquet(folder / "days.parquet")
+    for n, day in enumerate(new):
+        table.filter(pl.col("ts") == day).write_parquet(folder / f"day{n}.parquet")
     return SYMBOLS * len(minutes)
 
 
@@ -154,31 +158,37 @@ def ours(folder: Path, url: str | None) -> dict[str, float]:
     (home / "tapebook.toml").write_text(f'database = "{url}"\n' if url else "")
     options: dict[str, Any] = {"calendar": "XNYS"}
     with Desk.open(home) as desk:
-        warm = pl.read_parquet(folder / "day.parquet").head(1).with_columns(symbol=pl.lit("WARM"))
+        warm = pl.read_parquet(folder / "day0.parquet").head(1).with_columns(symbol=pl.lit("WARM"))
         warm.write_parquet(folder / "one.parquet")
         desk.ingest("parquet", path=str(folder / "one.parquet"), **options)
+        desk.ingest("parquet", path=str(folder / "days.parquet"), **options)
+        updates = [_updated(desk, folder / f"day{n}.parquet", options) for n in range(UPDATES - 1)]
         load, cpu, done = took(
             lambda: desk.ingest("parquet", path=str(folder / "minutes.parquet"), freq="1m", **options)
         )
         assert not done.failed
         assert sum(row.added for row in done.rows) == sum(row.fetched for row in done.rows)
         reads = [took(lambda: desk.bars("S007", freq="1m")) for _ in range(12)][3:]
-        desk.ingest("parquet", path=str(folder / "days.parquet"), **options)
-        events = len(desk.events(None, topics=["bars.updated"]))
-        update, update_cpu, done = took(
-            lambda: desk.ingest("parquet", path=str(folder / "day.parquet"), **options)
-        )
-        assert sum(row.added for row in done.rows) == DAILY
-        assert len(desk.events(None, topics=["bars.updated"])) == events + 1
-        assert len(desk.bars("D000")) == DAYS + 1
+        beside, _ = _updated(desk, folder / f"day{UPDATES - 1}.parquet", options)
+        assert len(desk.bars("D000")) == DAYS + UPDATES
     return {
         "load": load,
         "load cpu": cpu,
         "read": median(seconds for seconds, _, _ in reads),
         "read cpu": median(seconds for _, seconds, _ in reads),
-        "update": update,
-        "update cpu": update_cpu,
+        "update": median(seconds for seconds, _ in updates),
+        "update cpu": median(seconds for _, seconds in updates),
+        "beside": beside,
     }
+
+
+def _updated(desk: Desk, path: Path, options: dict[str, Any]) -> tuple[float, float]:
+    """Seconds, and seconds of processor, for one more day of all symbols."""
+    events = len(desk.events(None, topics=["bars.updated"]))
+    seconds, cpu, done = took(lambda: desk.ingest("parquet", path=str(path), **options))
+    assert sum(row.added for row in done.rows) == DAILY
+    assert len(desk.events(None, topics=["bars.updated"])) == events + 1
+    return seconds, cpu
 
 
 def copied(folder: Path, url: str) -> dict[str, float]:
@@ -204,7 +214,7 @@ def copied(folder: Path, url: str) -> dict[str, float]:
         load = took(lambda: copy("minutes"))[0]
         reads = [took(read)[0] for _ in range(5)]
         copy("days")
-        return {"load": load, "read": median(reads), "update": took(lambda: copy("day"))[0]}
+        return {"load": load, "read": median(reads), "update": took(lambda: copy("day0"))[0]}
 
 
 def arctic(folder: Path) -> dict[str, float] | str:
@@ -234,16 +244,17 @@ def main() -> int:
         peer = arctic(folder)
         if isinstance(peer, dict):
             told["ArcticDB"] = peer
-    print(f"{rows:,} one-minute bars of {SYMBOLS} symbols; {DAILY} symbols × {DAYS:,} days and one more")
+    print(f"{rows:,} one-minute bars of {SYMBOLS} symbols; {DAILY} symbols × {DAYS:,} days, and a day more")
     print(
-        f"{'':14}{'rows a second':>16}{'cpu s':>8}{'read, ms':>10}{'cpu ms':>8}{'update, s':>11}{'cpu s':>8}"
+        f"{'':14}{'rows a second':>16}{'cpu s':>8}{'read, ms':>10}{'cpu ms':>8}"
+        f"{'update, s':>11}{'cpu s':>8}{'beside':>8}"
     )
     for name, found in told.items():
         speed = rows / found["load"]
         print(
             f"{name:14}{speed:16,.0f}{found.get('load cpu', np.nan):8.1f}{found['read'] * 1e3:10.1f}"
             f"{found.get('read cpu', np.nan) * 1e3:8.0f}{found['update']:11.3f}"
-            f"{found.get('update cpu', np.nan):8.2f}"
+            f"{found.get('update cpu', np.nan):8.2f}{found.get('beside', np.nan):8.2f}"
         )
     for name in ("plain COPY", "ArcticDB"):
         if name in told:

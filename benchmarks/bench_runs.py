@@ -90,7 +90,7 @@ def measure(home: Path) -> dict[str, list[float]]:
                 start = time.perf_counter()
                 done = run_many(desk.config, "backtest", cases, kernels=kernels)
                 taken["ours"].append((time.perf_counter() - start) / OURS)
-                assert done.counts == {"succeeded": OURS}, done
+                assert done.counts == {"succeeded": OURS}, done.frame().error.dropna().to_list()
                 assert {desk.load_run(id).manifest["kernel"] for id in done.run_ids} == {"warm"}
         for _ in range(ROUNDS * COLD):
             taken["cold papermill"].append(

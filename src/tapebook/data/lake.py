@@ -367,7 +367,7 @@ class Lake:
         from tapebook.data.changes import changes
 
         try:
-            with closing(self._store.reading()) as cursor:
+            with closing(self._store.reading()) as cursor, read.transaction(cursor):
                 return changes(cursor, after, limit)
         except NoData:
             return after, []
@@ -378,7 +378,8 @@ class Lake:
         from tapebook.data.revised import revised
 
         try:
-            with s3.told(self._store.files), closing(self._store.reading()) as cursor:
+            store = self._store
+            with s3.told(store.files), closing(store.reading()) as cursor, read.transaction(cursor):
                 return revised(cursor, after, limit)
         except NoData:
             return after, []

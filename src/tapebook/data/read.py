@@ -82,7 +82,7 @@ def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Ans
     reason = "it was tidied up during each of them: wait for the compaction to end"
     for _ in range(TRIES):
         try:
-            with closing(store.reading()) as cursor, _transaction(cursor):
+            with closing(store.reading()) as cursor, transaction(cursor):
                 begun = newest(cursor)
                 view = View(cursor, resolve(cursor, asof), store.metadata)
                 answer = question(view)
@@ -98,7 +98,7 @@ def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Ans
 
 
 @contextmanager
-def _transaction(cursor: DuckDBPyConnection) -> Iterator[None]:
+def transaction(cursor: DuckDBPyConnection) -> Iterator[None]:
     """One transaction, in which DuckLake looks its catalogue up once.
 
     It is ended here, not by closing the cursor: where PostgreSQL has gone away, that ends the process.
