@@ -39,7 +39,7 @@ demo: .venv/core  ## load real data, backtest, write two reports, say where they
 test: .venv/all  ## every check and every test
 	@$(MAKE) --no-print-directory -j 2 lint kernels
 	@$(TEST) --dist loadfile -m 'not slow'
-	@$(TEST) --dist worksteal -m slow
+	@$(TEST) -n 3 --dist worksteal -m slow
 
 kernels: .venv/all  # compiled once, beside the checks, and not by each of the processes that test
 	@$(BIN)/python -m pytest --collect-only -qq -p no:nbval >/dev/null
