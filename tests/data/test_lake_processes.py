@@ -73,8 +73,7 @@ def test_readers_see_whole_batches_while_others_write_and_compact(config):
 
 @pytest.mark.slow
 def test_readers_see_whole_batches_for_a_minute(config):
-    """A whole minute on files, whose lock is ours to get right; a third of it on PostgreSQL."""
-    check(config, together(config, 60 if config.embedded else 20, compact_every=25))
+    check(config, together(config, 60, compact_every=25))
 
 
 def kill_writers(config, times, seed):

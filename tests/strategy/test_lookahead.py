@@ -65,7 +65,7 @@ def test_nothing_honest_is_accused(clean, bars):
 
 @pytest.mark.parametrize("name", LIBRARY)
 def test_the_library_passes(name, bars):
-    two = name in ("pairs_spread", "follow_leader", "on_rule")  # the rule looks at a symbol's own bars
+    two = name in ("pairs_spread", "follow_leader")
     found = check(name, bars["A", "B"] if two else bars, params=LIBRARY[name])
     assert found.ok is True, str(found)
     assert found.checked > 0
