@@ -84,8 +84,17 @@ def sample_master(tmp_path_factory):
 @pytest.fixture
 def sample_home(sample_master, tmp_path):
     """A desk's folder of this test's own, with the sample ingested."""
-    home = tmp_path / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
+    return copied(sample_master, tmp_path / "desk")
+
+
+@pytest.fixture(scope="module")
+def shared_home(sample_master, tmp_path_factory):
+    """A desk's folder with the sample ingested, which the tests of one file share."""
+    return copied(sample_master, tmp_path_factory.mktemp("shared") / "desk")
+
+
+def copied(master, home):
+    shutil.copytree(master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
     return home
 
 

@@ -18,10 +18,9 @@ from tapebook.errors import BadParameter, ConfigError, TapebookError
 
 
 @pytest.fixture(scope="module")
-def master(sample_master, tmp_path_factory):
+def master(shared_home):
     """A desk with something of everything: revised bars, a result, a run, a credential, trash."""
-    home = tmp_path_factory.mktemp("copy") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
+    home = shared_home
     with Desk.open(home) as desk:
         desk.backtest("sma_cross", ["AAPL", "IBM"], fast=5, slow=40)
         frame = desk.lake.read("AAPL").to_pandas().tail(3).assign(freq="1d", close=1.0)

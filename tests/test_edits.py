@@ -14,12 +14,8 @@ DAY = "2006-03-01"
 
 
 @pytest.fixture(scope="module")
-def desk(sample_master, tmp_path_factory):
-    import shutil
-
-    home = tmp_path_factory.mktemp("edits") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
-    with Desk.open(home) as desk:
+def desk(shared_home):
+    with Desk.open(shared_home) as desk:
         yield desk
 
 

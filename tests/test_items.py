@@ -1,7 +1,6 @@
 """What a desk keeps: deleted and brought back with its files, noted, tagged, found."""
 
 import json
-import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -15,10 +14,8 @@ from tapebook.errors import BadInput, BadParameter, Changed, ConfigError, Delete
 
 
 @pytest.fixture(scope="module")
-def desk(sample_master, tmp_path_factory):
-    home = tmp_path_factory.mktemp("items") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
-    with Desk.open(home) as desk:
+def desk(shared_home):
+    with Desk.open(shared_home) as desk:
         yield desk
 
 

@@ -7,14 +7,11 @@ from tapebook.magics_complete import Completer, columns_of
 
 
 @pytest.fixture(scope="module")
-def kernel(sample_master, tmp_path_factory):
+def kernel(shared_home):
     import os
-    import shutil
 
-    home = tmp_path_factory.mktemp("magic") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
-    environment = os.environ | {"TAPEBOOK_HOME": str(home)}
-    manager, client = start_new_kernel(kernel_name="python3", env=environment, cwd=str(home))
+    environment = os.environ | {"TAPEBOOK_HOME": str(shared_home)}
+    manager, client = start_new_kernel(kernel_name="python3", env=environment, cwd=str(shared_home))
     yield client
     client.stop_channels()
     manager.shutdown_kernel(now=True)

@@ -1,7 +1,6 @@
 """Long work says how far it is, and Ctrl-C ends it and leaves the desk usable."""
 
 import os
-import shutil
 import signal
 import time
 from contextlib import suppress
@@ -41,9 +40,8 @@ def test_a_cell_is_told_how_far_it_is():
 
 
 @pytest.fixture(scope="module")
-def kernel(sample_master, tmp_path_factory):
-    home = tmp_path_factory.mktemp("stopped") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
+def kernel(shared_home):
+    home = shared_home
     manager, client = start_new_kernel(
         kernel_name="python3", env=os.environ | {"TAPEBOOK_HOME": str(home)}, cwd=str(home)
     )

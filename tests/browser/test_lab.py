@@ -52,9 +52,8 @@ class Lab:
 
 
 @pytest.fixture(scope="module")
-def lab(sample_master, tmp_path_factory):
-    home = tmp_path_factory.mktemp("lab") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
+def lab(shared_home):
+    home = shared_home
     for folder in ("templates", "tour"):
         shutil.copytree(ROOT / "notebooks" / folder, home / "notebooks" / folder)
     with socket.socket() as probe:

@@ -1,7 +1,6 @@
 """States, precursors, analogues, rules and the page of a move: twins, planted causes, none, poison."""
 
 import html
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -374,10 +373,8 @@ def quick(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def desk(sample_master, tmp_path_factory):
-    home = tmp_path_factory.mktemp("explain") / "desk"
-    shutil.copytree(sample_master, home, ignore=shutil.ignore_patterns("done", "*.lock"))
-    with Desk.open(home) as desk:
+def desk(shared_home):
+    with Desk.open(shared_home) as desk:
         yield desk
 
 

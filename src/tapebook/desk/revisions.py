@@ -6,12 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.universe import UniverseRoom
-from tapebook.errors import NoData
 
 if TYPE_CHECKING:
     import pandas as pd
-
-BATCH = 200
 
 
 class RevisionRoom(UniverseRoom):
@@ -51,17 +48,6 @@ class RevisionRoom(UniverseRoom):
 
     def _tell_revisions(self) -> int:
         """Write down what the snapshots since the last look have revised; return the last one looked at."""
-        while True:
-            mark = self.catalog.events.mark("revisions")
-            seen, found = self.lake.revised(mark, limit=BATCH)
-            if seen == mark:
-                if not self._made_anew(mark):
-                    return mark
-                seen, found = -1, []
-            self.catalog.revisions.add(mark, seen, found)
+        from tapebook.integration.event_bars import catch_up
 
-    def _made_anew(self, mark: int) -> bool:
-        try:
-            return self.lake.snapshot() < mark
-        except NoData:
-            return False
+        return catch_up(self.lake, self.catalog, "revisions", self.lake.revised, self.catalog.revisions.add)

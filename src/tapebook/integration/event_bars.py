@@ -16,7 +16,8 @@ Hence one event a snapshot that changed bars, in the order of snapshots.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tapebook.errors import NoData
 
@@ -29,18 +30,39 @@ if TYPE_CHECKING:
 MARK = "lake"
 BATCH = 100
 """Snapshots that are told in one transaction."""
+Told = TypeVar("Told")
+Keep = Callable[[int, int, list[Told]], object]
+
+
+class Ask(Protocol[Told]):
+    """A question of the lake about the snapshots after one."""
+
+    def __call__(self, after: int, *, limit: int) -> tuple[int, list[Told]]: ...  # noqa: D102
 
 
 def tell(lake: Lake, catalog: Catalog) -> int:
     """Write the events of every snapshot not told yet; return the last that now is (-1: none)."""
+
+    def keep(mark: int, seen: int, changes: list[Change]) -> None:
+        catalog.events.move_mark(MARK, mark, seen, [_event(change) for change in changes])
+
+    return catch_up(lake, catalog, MARK, lake.changes, keep)
+
+
+def catch_up(lake: Lake, catalog: Catalog, name: str, ask: Ask[Told], keep: Keep[Told]) -> int:
+    """Keep what the snapshots after mark `name` say, some at a time; return the last that was asked of.
+
+    `ask` is called with the mark, and returns the last snapshot that it looked at and what it found; `keep`
+    with the mark, that snapshot and what was found, and moves the mark.
+    """
     while True:
-        mark = catalog.events.mark(MARK)
-        seen, changes = lake.changes(mark, limit=BATCH)
+        mark = catalog.events.mark(name)
+        seen, found = ask(mark, limit=BATCH)
         if seen == mark:
             if not _made_anew(lake, mark):
                 return mark
-            seen, changes = -1, []
-        catalog.events.move_mark(MARK, mark, seen, [_event(change) for change in changes])
+            seen, found = -1, []
+        keep(mark, seen, found)
 
 
 def _made_anew(lake: Lake, mark: int) -> bool:

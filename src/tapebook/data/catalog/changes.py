@@ -47,15 +47,21 @@ def write_change(
     Changed
         If `seen`, the revision that the change was made from, is not the item's.
     """
-    last = latest(connection, kind, name)
-    if seen is not None and seen != revision_of(last):
-        raise refused(kind, name, last, seen)
+    last = refuse_other(connection, kind, name, seen)
     row = {"kind": kind, "name": name, "revision": 1 if last is None else last.revision + 1, "what": what}
     if last is None and what != "created":  # it is older than this log, as revision 1
         row["revision"] = 2
     row |= {"at": now(), "who": who(), "before": before, "after": after}
     connection.execute(insert(changes).values(row))
     return int(row["revision"])
+
+
+def refuse_other(connection: Connection, kind: str, name: str, seen: int | None) -> Row[Any] | None:
+    """Return an item's last change; raise `Changed` if the item is at another revision than `seen`."""
+    last = latest(connection, kind, name)
+    if seen is not None and seen != revision_of(last):
+        raise _refused(kind, name, last, seen)
+    return last
 
 
 def latest(connection: Connection, kind: str, name: str) -> Row[Any] | None:
@@ -69,7 +75,7 @@ def revision_of(last: Row[Any] | None) -> int:
     return 1 if last is None else int(last.revision)
 
 
-def refused(kind: str, name: str, last: Row[Any] | None, seen: int) -> Changed:
+def _refused(kind: str, name: str, last: Row[Any] | None, seen: int) -> Changed:
     """Return the error of a change that was made from another revision than the item's."""
     if last is None:
         return Changed(f"{kind} {name} is at revision 1, not at {seen}: read it again, then change it")

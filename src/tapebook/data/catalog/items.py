@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from tapebook.data.catalog.changes import latest, refused, revision_of, write_change
+from tapebook.data.catalog.changes import latest, refuse_other, revision_of, write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import changes, indexed, tags, trash
 from tapebook.data.catalog.kinds import KINDS, Kind, kind_of
@@ -48,9 +48,7 @@ class Items:
         """Raise `Changed` if an item is at another revision, before anything is done for its change."""
         with self._rows.reading() as connection:
             kind_of(kind).row(connection, name)
-            last = latest(connection, kind, name)
-        if revision_of(last) != seen:
-            raise refused(kind, name, last, seen)
+            refuse_other(connection, kind, name, seen)
 
     def note(self, kind: str, name: str, text: str, *, seen: int | None = None) -> int:
         """Replace an item's note; return its revision.

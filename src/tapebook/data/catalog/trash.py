@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from tapebook.data.catalog.changes import latest, now, refused, revision_of, spoken, write_change
+from tapebook.data.catalog.changes import now, refuse_other, spoken, write_change
 from tapebook.data.catalog.item_tables import tags, trash
 from tapebook.data.catalog.items import announce, forget_words
 from tapebook.data.catalog.kinds import Kind, kind_of
@@ -129,9 +129,7 @@ def discard(connection: Connection, kind: str, name: str, *, seen: int | None = 
     """Move an item's rows into the trash, in the caller's transaction; see `Trash.put`."""
     found = kind_of(kind)
     row = found.row(connection, name, hold=True)
-    last = latest(connection, kind, name)
-    if seen is not None and seen != revision_of(last):
-        raise refused(kind, name, last, seen)
+    refuse_other(connection, kind, name, seen)
     refuse_used(connection, kind, name)
     content: dict[str, Any] = {"row": as_json(dict(row)), "tags": _take(connection, tags, kind, name)}
     for part in reversed(found.parts):  # what refers to another part goes before it
@@ -145,7 +143,7 @@ def discard(connection: Connection, kind: str, name: str, *, seen: int | None = 
         told = {"kind": kind, "name": name, "deleted": now(), "who": who(), "going": False}
         told |= {"snapshot": row.get("snapshot"), "content": content}
         connection.execute(insert(trash).values(told))
-    write_change(connection, kind, name, "deleted", seen=seen)
+    write_change(connection, kind, name, "deleted")
     announce(connection, kind, name, "deleted")
 
 
