@@ -8,11 +8,14 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from tapebook.data.catalog.rows import Rows, one, plain
+from tapebook.data.again import lasting
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import batch_items, batches
 from tapebook.errors import UnknownName
 
 
+@lasting
 class Batches:
     """What was to be run together, and how far that came."""
 

@@ -9,19 +9,21 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
-from tapebook.data.catalog.kinds import locked
+from tapebook.data.catalog.kinds import locked, refuse_deleted
 from tapebook.data.catalog.lease import clock, gone
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import document_targets, documents
-from tapebook.data.catalog.trash import discard, refuse_deleted
+from tapebook.data.catalog.trash import discard
 from tapebook.errors import BadInput, UnknownName
 
 LEASE_SECONDS = 1800.0
 """A page is held so long at most: every try, with what the tool wants to be waited for."""
 
 
+@lasting
 class Documents:
     """One row a target (name, kind, options), one a page (target, key, the tool's id of it)."""
 

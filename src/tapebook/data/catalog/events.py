@@ -16,15 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.tables import dead_letters, event_cursors, event_marks, events
+from tapebook.data.catalog.wake import CHANNEL, Waiter, waiter
 
 if TYPE_CHECKING:
     from tapebook.data.catalog.event_types import Event
-    from tapebook.data.catalog.wake import Waiter
 
-CHANNEL = "tapebook_events"
-"""What PostgreSQL's subscribers listen to."""
 _LOCK = 0x7A9EB0E7  # any number that no other program on the database takes
 KEPT_DAYS = 90
 """Events that every subscriber has had are dropped after so long."""
@@ -61,6 +60,7 @@ def put(connection: Connection, event: Event) -> int:
     return int(number or 0)
 
 
+@lasting
 class Events:
     """The outbox of one desk."""
 
@@ -135,8 +135,6 @@ class Events:
 
     def waiter(self) -> Waiter:
         """What sleeps until something happens: at once on PostgreSQL, by looking often on SQLite."""
-        from tapebook.data.catalog.wake import waiter
-
         return waiter(self._rows)
 
     def prune(self, days: float = KEPT_DAYS) -> int:

@@ -7,17 +7,20 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import latest, refuse_other, revision_of, write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import changes, indexed, tags, trash
 from tapebook.data.catalog.kinds import KINDS, Kind, kind_of
 from tapebook.data.catalog.rows import Rows, plain
+from tapebook.data.catalog.universe_versions import keep_noted
 from tapebook.errors import BadParameter
 
 LONGEST_TAG = 80
 LONGEST_NOTE = 20_000
 
 
+@lasting
 class Items:
     """What can be said of anything that a desk keeps. `kind` is one of `kinds.KINDS`, `name` its own name."""
 
@@ -78,8 +81,6 @@ class Items:
                 values["version"] = found.table.c.version + 1
             connection.execute(update(found.table).where(found.key == name).values(values))
             if kind == "universe":
-                from tapebook.data.catalog.universes import keep_noted
-
                 keep_noted(connection, name, found.row(connection, name)["version"])
             announce(connection, kind, name, "noted")
         return revision

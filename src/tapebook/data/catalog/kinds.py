@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, ColumnElement, Connection, String, Table, cast, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, String, Table, cast, select, update
 
 from tapebook.data.catalog import tables as t
-from tapebook.errors import UnknownName
+from tapebook.data.catalog.changes import spoken
+from tapebook.data.catalog.item_tables import trash
+from tapebook.errors import Deleted, UnknownName
+
+if TYPE_CHECKING:
+    from tapebook.data.catalog.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +76,6 @@ class Kind:
             query = query.with_for_update()
         found = connection.execute(query).mappings().one_or_none()
         if found is None:
-            from tapebook.data.catalog.trash import refuse_deleted
-
             refuse_deleted(connection, self.name, name)
             known = connection.scalars(select(self.key).order_by(self.table.c.seq.desc()).limit(1000))
             raise UnknownName(self.name, name, known, f"See `tapebook {self.listed}`.")
@@ -170,3 +173,28 @@ def locked(connection: Connection, kind: str, name: str) -> Mapping[str, Any] | 
         return kind_of(kind).row(connection, name, hold=True)
     except UnknownName:
         return None
+
+
+def in_trash(connection: Connection, kind: str, name: str) -> Row[Any] | None:
+    """Return the row of the trash that holds an item: of several of its name the one deleted last."""
+    query = select(trash).where(trash.c.kind == kind, trash.c.name == name)
+    return connection.execute(query.order_by(trash.c.seq.desc()).limit(1)).one_or_none()
+
+
+def refuse_deleted(connection: Connection, kind: str, name: str) -> None:
+    """Raise `Deleted` if an item of this name lies in the trash."""
+    row = in_trash(connection, kind, name)
+    if row is not None and not row.going:
+        command = f"tapebook {kind_of(kind).command} restore {name}"
+        raise Deleted(kind, name, row.who, spoken(row.deleted), command)
+
+
+def one(rows: Rows, table: Table, kind: str, id: str) -> Row[Any]:
+    """Return the row of this id; its columns are attributes. UnknownName says the nearest id."""
+    with rows.reading() as connection:
+        row = connection.execute(select(table).where(table.c.id == id)).one_or_none()
+        if row is None:
+            refuse_deleted(connection, kind, id)
+            known = connection.scalars(select(table.c.id).order_by(table.c.seq.desc()).limit(1000))
+            raise UnknownName(kind, id, known, f"See `tapebook {kind}s list`.")
+        return row

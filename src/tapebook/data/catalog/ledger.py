@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import forward, frozen
 from tapebook.errors import UnknownName
 
 
+@lasting
 class Ledger:
     """What was frozen, and what each frozen strategy has decided since."""
 

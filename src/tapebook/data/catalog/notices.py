@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.lease import clock
 from tapebook.data.catalog.rows import Rows
@@ -31,6 +32,7 @@ class Notice:
     holder: str
 
 
+@lasting
 class Notices:
     """Notices that are to be sent, and were."""
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.lease import clock, gone
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.tables import notices, occasions, runs, schedules
@@ -37,6 +38,7 @@ class Held:
     run_id: str | None
 
 
+@lasting
 class Occasions:
     """What became due, and who is at it."""
 

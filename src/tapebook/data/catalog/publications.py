@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import pins, publications, runs, shown_runs
 from tapebook.errors import UnknownName
@@ -15,6 +16,7 @@ from tapebook.errors import UnknownName
 _KNOWN = [column.name for column in publications.columns if column.name != "seq"]
 
 
+@lasting
 class Publications:
     """One row a published name, one a run that a name was given, one a pinned run."""
 

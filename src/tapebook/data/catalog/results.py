@@ -7,15 +7,18 @@ from typing import Any
 
 from sqlalchemy import Row, func, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.items import with_tag
-from tapebook.data.catalog.rows import Rows, insert_with_symbols, one, plain
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
 from tapebook.data.catalog.tables import result_symbols, results
 
 _KNOWN = [column.name for column in results.columns if column.name not in ("seq", "note", "extra")]
 _EMPTY: dict[str, Any] = {"symbols": [], "params": {}, "rules": {}, "metrics": {}}
 
 
+@lasting
 class Results:
     """One row a stored backtest, newest first."""
 

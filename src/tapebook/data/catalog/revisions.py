@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import event_marks, results, revisions, scans
 from tapebook.data.revised import Revised
@@ -16,6 +17,7 @@ from tapebook.data.revised import Revised
 MARK = "revisions"
 
 
+@lasting
 class Revisions:
     """One row a snapshot, symbol and bar length that was revised."""
 

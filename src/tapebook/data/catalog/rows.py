@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -13,22 +14,22 @@ from sqlalchemy import (
     URL,
     Connection,
     Engine,
-    Row,
     RowMapping,
     Table,
+    Transaction,
     create_engine,
     event,
     insert,
     make_url,
-    select,
+    text,
 )
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from tapebook import redact
-from tapebook.data.again import again
+from tapebook.data.again import again, lost
 from tapebook.data.catalog.tables import metadata
-from tapebook.errors import ConfigError, UnknownName
+from tapebook.errors import ConfigError
 
 if TYPE_CHECKING:
     from tapebook.data.catalog.migrate import Migrated
@@ -74,13 +75,42 @@ class Rows:
         """
         self._migrate()
         try:
-            with self._connected() as connection, connection.begin():
+            with self._connected() as connection, connection.begin() as transaction:
                 yield connection
+                self._commit(connection, transaction)
         except OperationalError as error:
             if not any(word in str(error.orig) for word in _UNWRITABLE):
                 raise
             where = self._url.render_as_string(hide_password=True)
             raise ConfigError(f"the catalogue {where} cannot be written: {error.orig}") from error
+
+    def _commit(self, connection: Connection, transaction: Transaction) -> None:
+        """End a transaction; where the answer was lost with the connection, the server is asked for it."""
+        number = None
+        if self._file is None:
+            number = connection.scalar(text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)"))
+        try:
+            transaction.commit()
+        except DatabaseError as error:
+            if number is None or not lost(error) or not self._landed(number):
+                raise
+
+    def _landed(self, number: str) -> bool:
+        """Whether a transaction was kept: known to the server once it is back and has ended it."""
+        query = text("SELECT pg_xact_status(CAST(:number AS xid8))").bindparams(number=number)
+
+        def status() -> str | None:
+            with self._engine.connect() as connection:
+                return connection.scalar(query)
+
+        while (told := again(status)) == "in progress":
+            time.sleep(0.05)
+        return told == "committed"
+
+    @property
+    def met(self) -> bool:
+        """Whether the database was reached before."""
+        return self._migrated
 
     @property
     def url(self) -> URL:
@@ -188,19 +218,6 @@ def insert_with_symbols(connection: Connection, table: Table, symbols: Table, ro
     named = [{"seq": key, "symbol": symbol} for symbol in dict.fromkeys(row["symbols"])]
     if named:
         connection.execute(insert(symbols), named)
-
-
-def one(rows: Rows, table: Table, kind: str, id: str) -> Row[Any]:
-    """Return the row of this id; its columns are attributes. UnknownName says the nearest id."""
-    with rows.reading() as connection:
-        row = connection.execute(select(table).where(table.c.id == id)).one_or_none()
-        if row is None:
-            from tapebook.data.catalog.trash import refuse_deleted
-
-            refuse_deleted(connection, kind, id)
-            known = connection.scalars(select(table.c.id).order_by(table.c.seq.desc()).limit(1000))
-            raise UnknownName(kind, id, known, f"See `tapebook {kind}s list`.")
-        return row
 
 
 def plain(row: RowMapping) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import tags
 from tapebook.data.catalog.items import with_tag
-from tapebook.data.catalog.rows import Rows, insert_with_symbols, one, plain
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import Rows, insert_with_symbols, plain
 from tapebook.data.catalog.tables import run_symbols, runs
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _KNOWN = [column.name for column in runs.columns if column.name != "seq"]
 _EMPTY: dict[str, Any] = {"parameters": {}, "symbols": [], "metrics": {}}
 
 
+@lasting
 class Runs:
     """One row a run, newest first."""
 

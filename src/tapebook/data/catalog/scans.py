@@ -7,14 +7,17 @@ from typing import Any
 
 from sqlalchemy import Row, select
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.items import with_tag
-from tapebook.data.catalog.rows import Rows, one, plain
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import scans
 
 _KNOWN = [column.name for column in scans.columns if column.name != "seq"]
 
 
+@lasting
 class Scans:
     """One row a stored scan, newest first."""
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Events
-from tapebook.data.catalog.kinds import kind_of
+from tapebook.data.catalog.kinds import kind_of, refuse_deleted
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import event_cursors, events, occasions, schedules, subscribers
-from tapebook.data.catalog.trash import discard, refuse_deleted
+from tapebook.data.catalog.trash import discard
 from tapebook.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _DEEP = 50
 """How far back it is looked whether a schedule caused an event itself."""
 
 
+@lasting
 class Schedules:
     """One row a schedule, by name."""
 

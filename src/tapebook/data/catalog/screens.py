@@ -9,12 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import latest, spoken, write_change
 from tapebook.data.catalog.event_types import ScanHit
 from tapebook.data.catalog.events import put
+from tapebook.data.catalog.kinds import refuse_deleted
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import screen_runs, screens
-from tapebook.data.catalog.trash import discard, refuse_deleted
+from tapebook.data.catalog.trash import discard
 from tapebook.errors import BadInput, Changed, UnknownName
 
 Hits = Mapping[str, Mapping[str, Any]]
@@ -32,6 +34,7 @@ class Ran:
     left: tuple[str, ...] | None
 
 
+@lasting
 class Screens:
     """One row a kept screen."""
 

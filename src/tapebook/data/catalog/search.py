@@ -26,6 +26,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.item_tables import indexed, tags, words
 from tapebook.data.catalog.items import tag_name, tags_of
 from tapebook.data.catalog.kinds import KINDS, Kind, kind_of
@@ -75,6 +76,7 @@ def terms_of(query: str) -> list[Term]:
     return found
 
 
+@lasting
 class Search:
     """Finds items by words."""
 

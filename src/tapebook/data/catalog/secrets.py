@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
-from tapebook.data.catalog.rows import SCHEMA, Rows, one, plain
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import SCHEMA, Rows, plain
 from tapebook.data.catalog.tables import secrets
 from tapebook.data.catalog.trash import discard
 
@@ -16,6 +18,7 @@ Sealed = tuple[bytes, str]
 """A ciphertext, and the name of the key that opens it."""
 
 
+@lasting
 class Secrets:
     """One row a credential: its name, how often it was set, its ciphertext and its key's name."""
 

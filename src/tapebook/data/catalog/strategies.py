@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.item_tables import changes, trash
+from tapebook.data.catalog.kinds import refuse_deleted
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import frozen, results, runs, strategies, trials
-from tapebook.data.catalog.trash import Trash, discard, refuse_deleted
+from tapebook.data.catalog.trash import Trash, discard
 from tapebook.data.plain import plain as as_json
 from tapebook.errors import BadInput, UnknownName
 
@@ -28,6 +30,7 @@ _SHOWN = 3
 """At most so many names of each kind are told when a version is archived."""
 
 
+@lasting
 class Strategies:
     """One row a version: the source as it was, so that an old result can be understood."""
 

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, delete, func, insert, or_, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Patience, put
+from tapebook.data.catalog.kinds import refuse_deleted
 from tapebook.data.catalog.lease import clock
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import dead_letters, event_cursors, events, subscribers
-from tapebook.data.catalog.trash import discard, refuse_deleted
+from tapebook.data.catalog.trash import discard
+from tapebook.data.catalog.wake import CHANNEL
 from tapebook.errors import BadInput, UnknownName
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class Claimed:
     tries: int
 
 
+@lasting
 class Subscribers:
     """Subscribers, their cursors and their dead letters."""
 
@@ -246,7 +250,7 @@ class Subscribers:
         with self._rows.writing() as connection:
             count = int(connection.execute(query).rowcount)
             if count and connection.dialect.name == "postgresql":
-                connection.execute(func.pg_notify("tapebook_events", "again").select())
+                connection.execute(func.pg_notify(CHANNEL, "again").select())
             return count
 
     def settle(self, number: int, error: str | None) -> None:

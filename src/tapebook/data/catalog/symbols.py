@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import now
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.tables import symbols
 
 
+@lasting
 class Symbols:
     """One row a symbol that the lake holds or held."""
 

@@ -25,18 +25,20 @@ from sqlalchemy import (
     update,
 )
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import now, refuse_other, spoken, write_change
 from tapebook.data.catalog.item_tables import tags, trash
 from tapebook.data.catalog.items import announce, forget_words
-from tapebook.data.catalog.kinds import Kind, kind_of
+from tapebook.data.catalog.kinds import Kind, in_trash, kind_of, refuse_deleted
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.tables import Json, event_cursors, events, schedules
 from tapebook.data.catalog.uses import refuse_used
 from tapebook.data.plain import plain as as_json
-from tapebook.errors import BadInput, Deleted, UnknownName
+from tapebook.errors import BadInput, UnknownName
 from tapebook.who import who
 
 
+@lasting
 class Trash:
     """What was deleted and can come back."""
 
@@ -89,7 +91,7 @@ class Trash:
     def get(self, kind: str, name: str) -> dict[str, Any] | None:
         """Return who deleted an item and when, and its row; None of one that does not lie here."""
         with self._rows.reading() as connection:
-            row = _newest(connection, kind, name)
+            row = in_trash(connection, kind, name)
         if row is None:
             return None
         return {"deleted": row.deleted, "who": row.who, "row": row.content["row"], "going": row.going}
@@ -147,14 +149,6 @@ def discard(connection: Connection, kind: str, name: str, *, seen: int | None = 
     announce(connection, kind, name, "deleted")
 
 
-def refuse_deleted(connection: Connection, kind: str, name: str) -> None:
-    """Raise `Deleted` if an item of this name lies in the trash."""
-    row = _newest(connection, kind, name)
-    if row is not None and not row.going:
-        command = f"tapebook {kind_of(kind).command} restore {name}"
-        raise Deleted(kind, name, row.who, spoken(row.deleted), command)
-
-
 def _take(connection: Connection, table: Table, kind: str, name: str) -> list[dict[str, Any]]:
     here = (table.c.kind == kind) & (table.c.name == name)
     rows = [dict(row) for row in connection.execute(select(table).where(here)).mappings()]
@@ -162,16 +156,11 @@ def _take(connection: Connection, table: Table, kind: str, name: str) -> list[di
     return rows
 
 
-def _newest(connection: Connection, kind: str, name: str) -> Any:
-    query = select(trash).where(trash.c.kind == kind, trash.c.name == name)
-    return connection.execute(query.order_by(trash.c.seq.desc()).limit(1)).one_or_none()
-
-
 def _held(connection: Connection, kind: str, name: str) -> Any:
     """Hold the row of an item that lies here until the transaction ends."""
     here = (trash.c.kind == kind) & (trash.c.name == name)
     connection.execute(update(trash).where(here).values(kind=kind))
-    row = _newest(connection, kind, name)
+    row = in_trash(connection, kind, name)
     if row is None:
         known = connection.scalars(select(trash.c.name).where(trash.c.kind == kind))
         raise UnknownName(f"deleted {kind}", name, known, "See `tapebook trash list`.")

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.rows import Rows, insert_with_symbols
 from tapebook.data.catalog.tables import trial_symbols, trials
 
@@ -17,6 +18,7 @@ SKETCH_BYTES = 8_000_000
 """Sketches that are read for one answer at most; of more, every second, third … batch."""
 
 
+@lasting
 class Trials:
     """Batches of trials: a backtest is a batch of one, a sweep one of all its combinations."""
 

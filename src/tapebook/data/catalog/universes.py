@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import latest, spoken, write_change
-from tapebook.data.catalog.rows import Rows, one, plain
+from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import memberships, universe_versions, universes
 from tapebook.data.catalog.trash import discard
 from tapebook.data.universe import Universe, parted
@@ -17,6 +19,7 @@ from tapebook.errors import Changed, UnknownName
 _MEMBER = (memberships.c.symbol, memberships.c.since, memberships.c.until)
 
 
+@lasting
 class Universes:
     """Named lists of symbols with dates of membership; every version that was saved can be read."""
 
@@ -127,18 +130,6 @@ class Universes:
                 f"is made of version {universe.version}: read it again, change that, and save"
             )
         connection.execute(insert(universes).values(row))
-
-
-def keep_noted(connection: Connection, name: str, version: int) -> None:
-    """Keep the members of a version that only got another note."""
-    kept = universe_versions
-    last = connection.execute(
-        select(kept).where(kept.c.name == name).order_by(kept.c.version.desc()).limit(1)
-    ).one_or_none()
-    if last is not None:
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        row = {"name": name, "version": version, "members": last.members, "at": at, "who": last.who}
-        connection.execute(insert(kept).values(row))
 
 
 def _beside(these: list[list[Any]], others: list[list[Any]]) -> dict[str, Any]:

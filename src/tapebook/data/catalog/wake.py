@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tapebook.data.catalog.rows import Rows
 
+CHANNEL = "tapebook_events"
+"""What PostgreSQL's subscribers listen to."""
 LOOK_SECONDS = 0.2
 """How often an embedded catalogue is looked at; a look is one PRAGMA on an open connection."""
 AGAIN_SECONDS = 2.0
@@ -103,8 +105,6 @@ class Listening:
 
     def _listen(self) -> Any:
         import psycopg
-
-        from tapebook.data.catalog.events import CHANNEL
 
         url = self._rows.url.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = psycopg.connect(
