@@ -92,6 +92,20 @@ def test_a_symbol_with_holes_has_the_states_of_its_own_bars():
     assert np.isnan(made["return_20"][205:210, 1]).all()  # for 5 rows
 
 
+def test_what_is_asked_for_alone_is_the_same():
+    bars = market(symbols=3, bars=400)
+    series = pd.DataFrame({"VIX": np.random.default_rng(0).random(400)}, bars.index)
+    whole = states(bars, series)
+    for name in whole.names:
+        alone = states(bars, series, only={name})
+        assert alone.meaning == {name: whole.meaning[name]}
+        assert alone.names == (name,)
+        np.testing.assert_array_equal(alone[name], whole[name])
+        np.testing.assert_array_equal(alone.deviation, whole.deviation)
+    with pytest.raises(UnknownName, match="volume_5"):
+        states(bars, only={"volume_6"})
+
+
 def test_series_need_the_same_stamps():
     bars = market(bars=300)
     with pytest.raises(BadInput, match="same stamps"):

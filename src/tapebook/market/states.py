@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,8 @@ TAME, DEVIATION = "return", "deviation"
 _FIELDS = ("high", "low", "volume")
 CARRIED = 5
 """Rows without a bar over which a symbol's last state is still its state."""
+Told = dict[str, tuple[Callable[[], pd.DataFrame], str]]
+"""Features by name: what makes one when it is asked for, and what it means."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +67,13 @@ class States:
         return States(values, meaning, deviation, counts, self.index[rows], names)
 
 
-def states(bars: Bars, series: pd.DataFrame | None = None, *, seasoned: int = SEASONED) -> States:
+def states(
+    bars: Bars,
+    series: pd.DataFrame | None = None,
+    *,
+    seasoned: int = SEASONED,
+    only: Collection[str] | None = None,
+) -> States:
     """Measure every symbol at every bar.
 
     Parameters
@@ -79,26 +88,37 @@ def states(bars: Bars, series: pd.DataFrame | None = None, *, seasoned: int = SE
     seasoned : int
         Before its bar of this number, and before its price has changed, a symbol does not count among the
         others: a new listing changes nothing that was said before.
+    only : collection of str, optional
+        The features that are wanted; the others are not computed.
 
     Returns
     -------
     States
         Everything is without a unit: in own deviations, logs of ratios, or shares.
+
+    Raises
+    ------
+    UnknownName
+        If there is no feature that is wanted.
     """
     logs = log_closes(bars)
-    own, meaning = _own_bars(bars, logs)
+    own, meaning = _own_bars(bars, logs, only)
     counts, there = seasoned_rows(logs, seasoned), logs.notna()
-    beside: dict[str, tuple[pd.DataFrame, str]] = {}
+    beside: Told = {}
     if len(bars.symbols) >= 3:
-        _others(beside, logs.ffill(), own.pop(TAME), counts)
+        _others(beside, logs.ffill(), own[TAME], counts)
     if series is not None:
         _series(beside, series, bars)
-    own |= {name: frame for name, (frame, _) in beside.items()}
     meaning |= {name: words for name, (_, words) in beside.items()}
-    values = {name: _clean(frame, there) for name, frame in own.items() if name in meaning}
+    for name in only or ():
+        if name not in meaning:
+            raise UnknownName("feature", name, meaning)
+    wanted = meaning if only is None else {name: meaning[name] for name in meaning if name in only}
+    own |= {name: make() for name, (make, _) in beside.items() if name in wanted}
+    values = {name: _clean(own[name], there) for name in wanted}
     deviation = _clean(own[DEVIATION], there)
     deviation = np.where(deviation > 0, deviation, np.nan)
-    return States(values, meaning, deviation, counts.to_numpy(), bars.index, bars.symbols)
+    return States(values, wanted, deviation, counts.to_numpy(), bars.index, bars.symbols)
 
 
 def log_closes(bars: Bars) -> pd.DataFrame:
@@ -125,18 +145,22 @@ def _clean(frame: pd.DataFrame, there: pd.DataFrame) -> np.ndarray:
     return np.where(np.isfinite(block), block, np.nan)
 
 
-def _own_bars(bars: Bars, logs: pd.DataFrame) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
-    """Features of each symbol by its own bars alone, back on the rows of the panel; and what they mean."""
+def _own_bars(
+    bars: Bars, logs: pd.DataFrame, only: Collection[str] | None
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Features of each symbol by its own bars alone, back on the rows of the panel; and what all mean."""
     fields = {name: pd.DataFrame(bars.values[name], logs.index, logs.columns) for name in _FIELDS}
     blocks: dict[str, np.ndarray] = {}
     meaning: dict[str, str] = {}
     for rows, columns in _alike(logs.notna().to_numpy()):
         part = {name: frame.iloc[rows, columns] for name, frame in fields.items()}
-        for name, (frame, words) in _own(logs.iloc[rows, columns], part).items():
-            block = blocks.setdefault(name, np.full(logs.shape, np.nan))
-            block[np.ix_(rows, columns)] = frame.to_numpy()
+        for name, (make, words) in _own(logs.iloc[rows, columns], part).items():
             if words:
                 meaning[name] = words
+                if only is not None and name not in only:
+                    continue
+            block = blocks.setdefault(name, np.full(logs.shape, np.nan))
+            block[np.ix_(rows, columns)] = make().to_numpy()
     return {name: pd.DataFrame(b, logs.index, logs.columns) for name, b in blocks.items()}, meaning
 
 
@@ -154,76 +178,87 @@ def _alike(known: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return whole + [(np.flatnonzero(known[:, c[0]]), np.array(c)) for c in groups.values()]
 
 
-def _own(logs: pd.DataFrame, fields: Mapping[str, pd.DataFrame]) -> dict[str, tuple[pd.DataFrame, str]]:
+def _own(logs: pd.DataFrame, fields: Mapping[str, pd.DataFrame]) -> Told:
     moved = logs.diff()
     usual = moved.rolling(YEAR, min_periods=60).std()
     moved = moved.clip(-WILD * usual.shift(1), WILD * usual.shift(1)).where(usual.shift(1).notna(), moved)
-    told = {TAME: (moved, ""), DEVIATION: (moved.rolling(60, min_periods=30).std(), "")}
+    told: Told = {TAME: (lambda: moved, ""), DEVIATION: (partial(_spread, moved, 60, 30), "")}
     year = moved.rolling(YEAR, min_periods=60).std()
     year = year.where(year > 0)
     for h in (5, 20, 120):
-        size = moved.rolling(h, min_periods=max(3, h // 2)).sum() / (year * np.sqrt(h))
-        told[f"return_{h}"] = size, f"return of {h} bars, in deviations"
+        told[f"return_{h}"] = partial(_sum, moved, year, h), f"return of {h} bars, in deviations"
     for short, long in ((5, 60), (20, YEAR)):
-        ratio = _ratio(
-            moved.rolling(short, min_periods=max(3, short // 2)).std(),
-            moved.rolling(long, min_periods=60).std(),
-        )
-        told[f"volatility_{short}"] = ratio, f"volatility of {short} bars against {long}, log of the ratio"
-    peak = logs.rolling(YEAR, min_periods=60).max()
+        words = f"volatility of {short} bars against {long}, log of the ratio"
+        told[f"volatility_{short}"] = partial(_volatility, moved, short, long), words
     told["drawdown"] = (
-        (logs - peak) / (year * np.sqrt(20)),
+        lambda: (logs - logs.rolling(YEAR, min_periods=60).max()) / (year * np.sqrt(20)),
         f"distance to the highest close of {YEAR} bars, in deviations of 20 bars",
     )
-    mean = logs.rolling(50, min_periods=40).mean()
     told["trend_50"] = (
-        (logs - mean) / (year * np.sqrt(50)),
+        lambda: (logs - logs.rolling(50, min_periods=40).mean()) / (year * np.sqrt(50)),
         "price against its mean of 50 bars, in deviations",
     )
     wide = _ratio(fields["high"], fields["low"])
     if wide.notna().any(axis=None):
         told["range_5"] = (
-            _ratio(wide.rolling(5, min_periods=3).mean(), wide.rolling(60, min_periods=40).mean()),
+            lambda: _ratio(wide.rolling(5, min_periods=3).mean(), wide.rolling(60, min_periods=40).mean()),
             "high to low of 5 bars against 60, log of the ratio",
         )
     volume = fields["volume"].where(fields["volume"] > 0)
     if volume.notna().any(axis=None):
-        _volumes(told, volume)
+        for h, base in ((1, 60), (5, 60), (20, YEAR)):
+            span = f"{h} bar{'s' * (h > 1)}"
+            words = f"volume of {span} against the {base} before, log of the ratio"
+            told[f"volume_{h}"] = partial(_volume, volume, h, base), words
     return told
 
 
-def _volumes(told: dict[str, tuple[pd.DataFrame, str]], volume: pd.DataFrame) -> None:
-    for h, base in ((1, 60), (5, 60), (20, YEAR)):
-        before = volume.shift(h).rolling(base, min_periods=40).median()
-        ratio = _ratio(volume.rolling(h, min_periods=max(1, h // 2)).mean(), before)
-        span = f"{h} bar{'s' * (h > 1)}"
-        told[f"volume_{h}"] = ratio, f"volume of {span} against the {base} before, log of the ratio"
+def _spread(moved: pd.DataFrame, window: int, least: int) -> pd.DataFrame:
+    return moved.rolling(window, min_periods=least).std()
 
 
-def _others(
-    told: dict[str, tuple[pd.DataFrame, str]], logs: pd.DataFrame, moved: pd.DataFrame, counts: pd.DataFrame
-) -> None:
+def _sum(moved: pd.DataFrame, year: pd.DataFrame, h: int) -> pd.DataFrame:
+    return moved.rolling(h, min_periods=max(3, h // 2)).sum() / (year * np.sqrt(h))
+
+
+def _volatility(moved: pd.DataFrame, short: int, long: int) -> pd.DataFrame:
+    return _ratio(_spread(moved, short, max(3, short // 2)), _spread(moved, long, 60))
+
+
+def _volume(volume: pd.DataFrame, h: int, base: int) -> pd.DataFrame:
+    before = volume.shift(h).rolling(base, min_periods=40).median()
+    return _ratio(volume.rolling(h, min_periods=max(1, h // 2)).mean(), before)
+
+
+def _others(told: Told, logs: pd.DataFrame, moved: pd.DataFrame, counts: pd.DataFrame) -> None:
     rest = without_self(moved.where(counts))
     year = rest.rolling(YEAR, min_periods=60).std()
     year = year.where(year > 0)
     told["market_20"] = (
-        rest.rolling(20, min_periods=10).sum() / (year * np.sqrt(20)),
+        lambda: rest.rolling(20, min_periods=10).sum() / (year * np.sqrt(20)),
         "return of the other symbols' mean over 20 bars, in deviations",
     )
     told["market_volatility"] = (
-        _ratio(rest.rolling(20, min_periods=10).std(), year),
+        lambda: _ratio(_spread(rest, 20, 10), year),
         "volatility of the other symbols' mean over 20 bars against 250, log of the ratio",
     )
     told["correlation_60"] = (
-        moved.rolling(60, min_periods=40).corr(rest),
+        lambda: moved.rolling(60, min_periods=40).corr(rest),
         "correlation with the other symbols' mean over 60 bars",
     )
+    told["breadth_50"] = (
+        lambda: without_self(_above(logs, moved, counts)),
+        "share of the other symbols above their mean of 50 bars",
+    )
+
+
+def _above(logs: pd.DataFrame, moved: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """Where (T, N) a symbol that trades is above its mean of 50 bars: 1, 0, or NaN."""
     mean, trades = logs.rolling(50, min_periods=40).mean(), moved.ffill(limit=CARRIED).notna()
-    above = (logs > mean).astype(float).where(counts & trades & mean.notna())
-    told["breadth_50"] = without_self(above), "share of the other symbols above their mean of 50 bars"
+    return (logs > mean).astype(float).where(counts & trades & mean.notna())
 
 
-def _series(told: dict[str, tuple[pd.DataFrame, str]], series: pd.DataFrame, bars: Bars) -> None:
+def _series(told: Told, series: pd.DataFrame, bars: Bars) -> None:
     held = _numbers(series).reindex(bars.index)
     if not held.notna().any(axis=None):
         raise BadInput("series: no stamp is one of the bars': they need the same stamps, in UTC")
@@ -236,8 +271,13 @@ def _series(told: dict[str, tuple[pd.DataFrame, str]], series: pd.DataFrame, bar
             ("level", place, f"place among its last {YEAR} values"),
             ("change", change, "change over 5 bars, in deviations"),
         ):
-            block = np.repeat(made.to_numpy()[:, None], len(bars.symbols), axis=1)
-            told[f"{name}_{kind}"] = pd.DataFrame(block, bars.index, list(bars.symbols)), f"{column}: {words}"
+            told[f"{name}_{kind}"] = partial(_everywhere, made, bars), f"{column}: {words}"
+
+
+def _everywhere(line: pd.Series, bars: Bars) -> pd.DataFrame:
+    """One series as what every symbol has, (T, N)."""
+    block = np.repeat(line.to_numpy()[:, None], len(bars.symbols), axis=1)
+    return pd.DataFrame(block, bars.index, list(bars.symbols))
 
 
 def _numbers(series: pd.DataFrame) -> pd.DataFrame:

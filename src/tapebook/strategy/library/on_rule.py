@@ -42,7 +42,7 @@ def on_rule(
     count = len(bars.symbols) - beside
     traded = bars.select(*bars.symbols[:count])
     series = bars.close.iloc[:, count:] if beside else None
-    rung = rings(states(traded, series), conditions)
+    rung = rings(states(traded, series, only={one.feature for one in conditions}), conditions)
     enter = pd.DataFrame(False, bars.index, bars.close.columns)
     leave = enter.copy()
     for n in range(count):
