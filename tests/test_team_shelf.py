@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from contracts.stores import stored
+from dashboards.records_made import make_run
 from tapebook import Desk
 from tapebook.dashboards.follow import Follower
 from tapebook.dashboards.visible import Visible
@@ -96,6 +97,34 @@ def test_what_could_not_be_shared_is_shared_with_the_next(
     assert not shelf.bring(config, "results", "../third").exists()
     shelf.drop(config, "results", "first")
     assert shelf.shelf(config).names("results") == ["second"]
+
+
+def test_what_a_colleague_clears_goes_from_this_machine_too(tmp_path, postgres_url):
+    homes = [home(tmp_path / name, postgres_url, str(tmp_path / "lake")) for name in ("ann", "bob")]
+    with Desk.open(homes[0]) as ann, Desk.open(homes[1]) as bob:
+        for id in ("backtest-20200101-221500-aa", "backtest-20991101-221500-bb"):
+            make_run(ann.config.reports, id)
+            row = {"id": id, "template": "backtest", "template_hash": "h", "outcome": "succeeded"}
+            day = f"{id[9:13]}-{id[13:15]}-{id[15:17]}"
+            ann.catalog.runs.add(row | {"parameters": {}, "started": f"{day}T22:15:00+00:00"})
+            shelf.share(ann.config, "reports", ann.config.reports / id)
+        old, new = (bob.load_run(id) for id in sorted(row["id"] for row in ann.catalog.runs.list()))
+        make_run(bob.config.reports, "backtest-20200101-221500-cc")  # never shared: it may be all there is
+        assert ann.prune_runs(older_than="90d")["run"].tolist() == [old.id]
+        assert old.folder.is_dir()
+        assert bob.prune_runs(older_than="90d", dry_run=True).empty
+        assert old.folder.is_dir(), "a look changes nothing"
+        Follower(bob.config).look()
+        assert sorted(p.name for p in bob.config.reports.glob("back*")) == [
+            "backtest-20200101-221500-cc", new.id
+        ]  # fmt: skip
+        ann.delete_run(new.id)
+        Follower(bob.config).look()
+        aside = bob.config.reports / shelf.ASIDE / new.id
+        assert aside.is_dir(), "it may be restored"
+        ann.empty_trash(older_than=0)
+        assert bob.prune_runs(older_than="90d").empty
+        assert not aside.exists()
 
 
 def test_a_damaged_zip_is_named_and_leaves_nothing(tmp_path, postgres_url):

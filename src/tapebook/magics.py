@@ -65,7 +65,7 @@ class TapeMagics(Magics):
 
     @line_cell_magic
     def tape(self, line: str, cell: str | None = None) -> Any:
-        """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality.
+        """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality, edits.
 
         %%tape [--out NAME] [--asof WHEN] [--polars]
         SELECT ts, close FROM adjusted WHERE symbol = 'AAPL' AND ts >= $since

@@ -163,14 +163,20 @@ class Kept(RuleBasedStateMachine):
             self.catalog.items.get(*key)
 
     @precondition(lambda self: self.gone)
-    @rule(data=st.data())
-    def restore(self, data):
+    @rule(data=st.data(), writer=WRITER, blind=st.booleans())
+    def restore(self, data, writer, blind):
+        """Who restores says the revision that the trash shows, or one that he read before the deletion."""
         key = data.draw(st.sampled_from(sorted(self.gone)))
+        seen = None if blind else self.seen.get((writer, key), self.at(key))
+        if seen not in (None, self.at(key)):
+            with pytest.raises(Changed, match=f"at revision {self.at(key)}"):
+                self.catalog.trash.restore(*key, seen=seen)
+            return
         if key in self.live:
             with pytest.raises(BadInput, match="there is another"):
                 self.catalog.trash.restore(*key)
             return
-        self.catalog.trash.restore(*key)
+        self.catalog.trash.restore(*key, seen=seen)
         self.grown(key, "restored", self.gone[key].pop())
         if not self.gone[key]:
             del self.gone[key]

@@ -12,6 +12,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -102,25 +103,44 @@ def test_unknown_and_bad_names_and_values_are_refused_without_repeating_the_valu
         assert not value or value not in str(caught.value)
 
 
+SAID = {"id": "alpaca", "version": 1, "created": "2026-01-02", "updated": "2026-01-03", "who": "ann"}
+
+
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_a_changed_byte_is_noticed(position, flip):
     key = bytes(range(32))
-    sealed, key_id = seal(key, "alpaca", 1, VALUE)
+    sealed, key_id = seal(key, SAID, VALUE)
     changed = bytearray(sealed)
     changed[position % len(changed)] ^= flip
-    stored = {"id": "alpaca", "version": 1, "key_id": key_id}
+    stored = SAID | {"key_id": key_id}
     assert unseal(stored | {"sealed": sealed}, [key], "here") == VALUE
     with pytest.raises(TapebookError, match="secret 'alpaca' was changed in the database"):
         unseal(stored | {"sealed": bytes(changed)}, [key], "here")
 
 
-@pytest.mark.parametrize("changed", [{"id": "other"}, {"version": 2}, {"sealed": b""}, {"sealed": b"x" * 11}])
+@pytest.mark.parametrize(
+    "changed", [{"id": "other"}, {"version": 2}, {"sealed": b""}, {"sealed": b"x" * 11}, {"who": "bob"}]
+)
 def test_a_ciphertext_belongs_to_its_name_and_version(changed):
     key = os.urandom(32)
-    sealed, key_id = seal(key, "alpaca", 1, VALUE)
-    stored = {"id": "alpaca", "version": 1, "key_id": key_id, "sealed": sealed} | changed
+    sealed, key_id = seal(key, SAID, VALUE)
+    stored = SAID | {"key_id": key_id, "sealed": sealed} | changed
     with pytest.raises(TapebookError, match="was changed in the database"):
         unseal(stored, [key], "here")
+
+
+def test_what_was_sealed_before_who_and_when_were_bound_is_read_and_bound_by_a_rotation(vault, catalog):
+    vault.put("alpaca", VALUE)
+    (key,), nonce = vault._place.keys(), os.urandom(12)
+    bound = f"tapebook secret\0alpaca\x001\0{vault_key.identity(key)}".encode()
+    earlier = nonce + AESGCM(key).encrypt(nonce, VALUE.encode(), bound)
+    change(catalog, "UPDATE secrets SET sealed = :sealed", sealed=earlier)
+    assert vault.get("alpaca").reveal() == VALUE
+    assert vault.rotate() == 1
+    assert vault.get("alpaca").reveal() == VALUE
+    change(catalog, "UPDATE secrets SET who = 'mallory'")
+    with pytest.raises(TapebookError, match="secret 'alpaca' was changed in the database"):
+        vault.get("alpaca")
 
 
 def test_swapped_rows_are_noticed_in_the_database_too(vault, catalog):
@@ -257,7 +277,7 @@ def test_a_rotation_that_is_killed_leaves_all_readable(tmp_path, when):
     catalog.close()
 
 
-@pytest.mark.parametrize("column", ["id", "version", "sealed", "key_id"])
+@pytest.mark.parametrize("column", ["id", "version", "sealed", "key_id", "created", "updated", "who"])
 def test_one_changed_byte_in_any_column_of_a_row_is_noticed(vault, catalog, column):
     vault.put("alpaca", VALUE)
     vault.put("stays", VALUE + "2")

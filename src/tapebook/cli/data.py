@@ -92,7 +92,7 @@ def sources(json_: bool) -> None:
 @click.option("--asof", help="A snapshot's number or a time: what the lake held then.")
 @as_json
 def sql(query: str, asof: str | None, json_: bool) -> None:
-    """Ask the lake in DuckDB's SQL (read-only): bars, adjusted, actions, instruments, quality.
+    """Ask the lake in DuckDB's SQL (read-only): bars, adjusted, actions, instruments, quality, edits.
 
     \b
     tapebook sql "select symbol, count(*) from bars group by symbol"

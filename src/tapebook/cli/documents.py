@@ -104,22 +104,24 @@ def kinds(json_: bool) -> None:
 @document.command()
 @click.argument("key")
 @click.option("--to", required=True, help="The target's name.")
+@revised
 @yes
-def delete(key: str, to: str, yes: bool) -> None:
+def delete(key: str, to: str, revision: int | None, yes: bool) -> None:
     """Take the page KEY away, at its tool too."""
     with open_desk() as desk:
         desk.catalog.documents.one(to, key)
-        confirmed(f"Delete {key} at {to}?", yes, lambda: desk.documents.delete(to, key))
+        confirmed(f"Delete {key} at {to}?", yes, lambda: desk.documents.delete(to, key, revision=revision))
 
 
 @document.command()
 @click.argument("name")
+@revised
 @yes
-def remove(name: str, yes: bool) -> None:
+def remove(name: str, revision: int | None, yes: bool) -> None:
     """Move the target NAME to the trash; its pages stay where they are."""
     with open_desk() as desk:
         desk.catalog.documents.target(name)
-        confirmed(f"Forget the target {name}?", yes, lambda: desk.documents.remove(name))
+        confirmed(f"Forget the target {name}?", yes, lambda: desk.documents.remove(name, revision=revision))
 
 
 item_words(document, "document", "TARGET")

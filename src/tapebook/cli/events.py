@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 if TYPE_CHECKING:
@@ -74,8 +74,16 @@ def _line(event: Event, json_: bool) -> None:
 @on_topics
 @click.option("--name", help="A name for it [default: the host's].")
 @click.option("--since", type=int, help="Begin after this event's number [default: with what comes].")
+@revised
 @as_json
-def subscribe(url: str, topics: tuple[str, ...], name: str | None, since: int | None, json_: bool) -> None:
+def subscribe(
+    url: str,
+    topics: tuple[str, ...],
+    name: str | None,
+    since: int | None,
+    revision: int | None,
+    json_: bool,
+) -> None:
     """Send events to URL, signed (Standard Webhooks), while `tapebook worker` runs.
 
     All topics, unless --topic says which. URL may be secret:NAME. An address that is known keeps its place
@@ -85,7 +93,7 @@ def subscribe(url: str, topics: tuple[str, ...], name: str | None, since: int | 
     tapebook events subscribe https://example.com/hook --topic run.finished
     """
     with open_desk() as desk:
-        made, secret = desk.subscribe(url, topics, name=name, since=since)
+        made, secret = desk.subscribe(url, topics, name=name, since=since, revision=revision)
     if json_:
         click.echo(json.dumps({"name": made, "secret": secret}))
         return
@@ -103,12 +111,13 @@ def subscribers(json_: bool) -> None:
 
 @events.command()
 @click.argument("name")
+@revised
 @yes
-def unsubscribe(name: str, yes: bool) -> None:
+def unsubscribe(name: str, revision: int | None, yes: bool) -> None:
     """Move the subscriber NAME, with its place and its dead letters, to the trash."""
     with open_desk() as desk:
         desk.catalog.subscribers.get(name)
-        confirmed(f"Remove the subscriber {name}?", yes, lambda: desk.unsubscribe(name))
+        confirmed(f"Remove the subscriber {name}?", yes, lambda: desk.unsubscribe(name, revision=revision))
 
 
 @events.command()

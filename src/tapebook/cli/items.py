@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -15,6 +16,14 @@ revised = click.option(
 )
 
 
+def each_at(act: Callable[..., object], names: Sequence[str], revision: int | None) -> None:
+    """Do it for each, in this order; a revision is of one item alone."""
+    if revision is not None and len(names) > 1:
+        raise click.UsageError(f"--revision is of one item, but {len(names)} are named")
+    for name in names:
+        act(name, revision=revision)
+
+
 def item_words(group: click.Group, kind: str, metavar: str, besides: tuple[str, ...] = ()) -> None:
     """Give a group the words for one kind of item, but for those that it has by itself."""
     argument = click.argument("name", metavar=metavar)
@@ -22,7 +31,7 @@ def item_words(group: click.Group, kind: str, metavar: str, besides: tuple[str, 
         "note": argument(click.argument("text")(revised(_note(kind)))),
         "tag": argument(click.argument("tags", nargs=-1)(_removed(revised(as_json(_tag(kind)))))),
         "log": argument(as_json(_log(kind))),
-        "restore": argument(_restore(kind)),
+        "restore": argument(revised(_restore(kind))),
     }
     told = {
         "note": f"Replace the note of a {kind}; `tapebook search` finds it by its words.",
@@ -67,9 +76,9 @@ def _log(kind: str) -> Any:
 
 
 def _restore(kind: str) -> Any:
-    def restore(name: str) -> None:
+    def restore(name: str, revision: int | None) -> None:
         with open_desk() as desk:
-            desk.restore(f"{kind}:{name}")
+            desk.restore(f"{kind}:{name}", revision=revision)
         click.echo(f"{name} is back")
 
     return restore

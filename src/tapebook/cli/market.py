@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import each_at, item_words, revised
 from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 from tapebook.cli.strategy import parted
 from tapebook.errors import UnknownName
@@ -204,12 +204,13 @@ def changed(id: str | None, since: str | None, kind: str | None, json_: bool) ->
 
 @scans.command()
 @click.argument("ids", nargs=-1, required=True)
+@revised
 @yes
-def delete(ids: tuple[str, ...], yes: bool) -> None:
+def delete(ids: tuple[str, ...], revision: int | None, yes: bool) -> None:
     """Delete stored scans."""
     with open_desk() as desk:
         each(desk.catalog.scans.get, ids)
-        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_scan, ids))
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each_at(desk.delete_scan, ids, revision))
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`publish`, `unpublish`, `published`, and `runs pin|unpin|prune`."""
+"""`publish`, `unpublish`, `published [show|note|tag|log|restore]`, and `runs pin|unpin|prune`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, confirmed, dump, open_desk, parameters, show, yes
 from tapebook.cli.runs import runs
 
@@ -22,6 +23,7 @@ from tapebook.cli.runs import runs
 @click.option("--audience", help="everyone (default), unlisted, or groups: 'desk,clients'.")
 @click.option("--pin/--no-pin", "pinned", default=None, help="First in the gallery.")
 @click.option("--late-after", type=float, metavar="HOURS", help="Warn when its run is older; 0: never.")
+@revised
 @as_json
 def publish(json_: bool, parameters: dict[str, str], **said: Any) -> None:
     """Publish RUN under a stable name, or change what is said of a name.
@@ -40,37 +42,62 @@ def publish(json_: bool, parameters: dict[str, str], **said: Any) -> None:
 
 @click.command()
 @click.argument("name")
-def unpublish(name: str) -> None:
-    """Take a published NAME away; its runs stay."""
+@revised
+def unpublish(name: str, revision: int | None) -> None:
+    """Move a published NAME to the trash; its runs stay. `tapebook published restore NAME` undoes it."""
     with open_desk() as desk:
-        desk.unpublish(name)
+        desk.unpublish(name, revision=revision)
 
 
-@click.command()
-@click.argument("name", required=False)
+class Names(click.Group):
+    """Words for published names. What is none of them is a name, whose runs are listed."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the word that was asked for, or show a name."""
+        if args and args[0] not in self.commands:
+            return "show", show_, args
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Names, invoke_without_command=True, subcommand_metavar="[NAME | COMMAND NAME]")
 @as_json
-def published(name: str | None, json_: bool) -> None:
+@click.pass_context
+def published(ctx: click.Context, json_: bool) -> None:
     """List what is published, or the runs that NAME shows and showed."""
+    if ctx.invoked_subcommand is not None:
+        return
     with open_desk() as desk:
-        rows = desk.published() if name is None else desk.published_history(name)
-    show(rows, json_, empty="nothing is published: try `tapebook publish RUN --as NAME`")
+        show(desk.published(), json_, empty=_NONE)
+
+
+@published.command("show")
+@click.argument("name")
+@as_json
+@click.pass_context
+def show_(ctx: click.Context, name: str, json_: bool) -> None:
+    """List the runs that NAME shows and showed, newest first."""
+    json_ = json_ or bool(ctx.parent and ctx.parent.params["json_"])
+    with open_desk() as desk:
+        show(desk.published_history(name), json_, empty=_NONE)
 
 
 @runs.command()
 @click.argument("id")
 @click.option("--note", default="", help="Why.")
-def pin(id: str, note: str) -> None:
+@revised
+def pin(id: str, note: str, revision: int | None) -> None:
     """Keep the run ID from every rule that clears old ones."""
     with open_desk() as desk:
-        desk.pin_run(id, note)
+        desk.pin_run(id, note, revision=revision)
 
 
 @runs.command()
 @click.argument("id")
-def unpin(id: str) -> None:
+@revised
+def unpin(id: str, revision: int | None) -> None:
     """Let the rules clear the run ID again."""
     with open_desk() as desk:
-        desk.unpin_run(id)
+        desk.unpin_run(id, revision=revision)
 
 
 @runs.command()
@@ -96,4 +123,6 @@ def prune(keep: int | None, older_than: str | None, dry_run: bool, yes: bool, js
     show(rows, json_, empty="no run is old enough")
 
 
+_NONE = "nothing is published: try `tapebook publish RUN --as NAME`"
+item_words(published, "publication", "NAME")
 COMMANDS = [publish, unpublish, published]

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import each_at, item_words, revised
 from tapebook.cli.output import as_json, confirmed, dump, each, link, open_desk, pairs, parameters, show, yes
 
 
@@ -181,11 +181,12 @@ def diff(a: str, b: str, all_: bool, json_: bool) -> None:
 
 @runs.command()
 @click.argument("ids", nargs=-1, required=True)
+@revised
 @yes
-def delete(ids: tuple[str, ...], yes: bool) -> None:
+def delete(ids: tuple[str, ...], revision: int | None, yes: bool) -> None:
     """Move runs to the trash; pinned and published ones are refused."""
     with open_desk() as desk:
-        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_run, ids))
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each_at(desk.delete_run, ids, revision))
 
 
 @runs.command()

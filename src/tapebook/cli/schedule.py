@@ -120,19 +120,21 @@ def history(name: str, limit: int, json_: bool) -> None:
 
 @schedule.command()
 @click.argument("name")
-def pause(name: str) -> None:
+@revised
+def pause(name: str, revision: int | None) -> None:
     """Let nothing of NAME run until it is resumed."""
     with open_desk() as desk:
-        desk.pause_schedule(name)
+        desk.pause_schedule(name, revision=revision)
     click.echo(f"{name}: paused")
 
 
 @schedule.command()
 @click.argument("name")
-def resume(name: str) -> None:
+@revised
+def resume(name: str, revision: int | None) -> None:
     """Go on with NAME; what would have been due during the pause is not made up."""
     with open_desk() as desk:
-        desk.resume_schedule(name)
+        desk.resume_schedule(name, revision=revision)
         said = desk.load_schedule(name, 1)
     click.echo(f"{name}: active" + (f", next: {cell(said['next'][0])}" if said["next"] else ""))
 
@@ -157,12 +159,13 @@ def run(name: str, json_: bool) -> None:
 
 @schedule.command()
 @click.argument("name")
+@revised
 @yes
-def remove(name: str, yes: bool) -> None:
+def remove(name: str, revision: int | None, yes: bool) -> None:
     """Move the schedule NAME with its history to the trash; its runs stay."""
     with open_desk() as desk:
         desk.load_schedule(name, 0)
-        confirmed(f"Remove the schedule {name}?", yes, lambda: desk.remove_schedule(name))
+        confirmed(f"Remove the schedule {name}?", yes, lambda: desk.remove_schedule(name, revision=revision))
 
 
 item_words(schedule, "schedule", "NAME")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import each_at, item_words, revised
 from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def words(json_: bool) -> None:
 @adjusted
 @click.option("--note", help="What it is for [default: as it was].")
 @click.option("--version", type=int, help="Change it only if it is still at this version.")
+@revised
 def save(name: str, expression: str, universe: str | None, **options: Any) -> None:
     """Keep the screen EXPR as NAME, or change it.
 
@@ -186,12 +187,13 @@ def show_(name: str, limit: int, json_: bool) -> None:
 
 @screen.command()
 @click.argument("names", nargs=-1, required=True)
+@revised
 @yes
-def delete(names: tuple[str, ...], yes: bool) -> None:
+def delete(names: tuple[str, ...], revision: int | None, yes: bool) -> None:
     """Move kept screens and their runs to the trash."""
     with open_desk() as desk:
         each(desk.catalog.screens.get, names)
-        confirmed(f"Delete {', '.join(names)}?", yes, lambda: each(desk.delete_screen, names))
+        confirmed(f"Delete {', '.join(names)}?", yes, lambda: each_at(desk.delete_screen, names, revision))
 
 
 @screen.command()

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 
@@ -21,7 +21,8 @@ def secrets() -> None:
 
 @secrets.command("set")
 @click.argument("name")
-def set_(name: str) -> None:
+@revised
+def set_(name: str, revision: int | None) -> None:
     """Store the credential NAME: asked for without an echo, or read from stdin.
 
     \b
@@ -33,7 +34,7 @@ def set_(name: str) -> None:
     else:
         value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     with open_desk() as desk:
-        version = desk.secrets.set(name, value)
+        version = desk.secrets.set(name, value, revision=revision)
     click.echo(f"secret:{name} stored, version {version}")
 
 
@@ -55,11 +56,12 @@ def show_(name: str) -> None:
 
 @secrets.command()
 @click.argument("name")
+@revised
 @yes
-def delete(name: str, yes: bool) -> None:
+def delete(name: str, revision: int | None, yes: bool) -> None:
     """Forget the credential NAME, for good; one that something uses is refused."""
     with open_desk() as desk:
-        confirmed(f"Delete secret {name}?", yes, lambda: desk.secrets.delete(name))
+        confirmed(f"Delete secret {name}?", yes, lambda: desk.secrets.delete(name, revision=revision))
 
 
 @secrets.command()

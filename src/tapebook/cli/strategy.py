@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from tapebook.cli.items import item_words
-from tapebook.cli.output import adjusted, as_json, confirmed, dump, each, open_desk, show, yes
+from tapebook.cli.items import each_at, item_words, revised
+from tapebook.cli.output import adjusted, as_json, confirmed, dump, open_desk, show, yes
 
 
 @click.group()
@@ -264,11 +264,12 @@ def _verdict(luck: Any) -> str:
 
 @results.command("delete")
 @click.argument("ids", nargs=-1, required=True)
+@revised
 @yes
-def results_delete(ids: tuple[str, ...], yes: bool) -> None:
+def results_delete(ids: tuple[str, ...], revision: int | None, yes: bool) -> None:
     """Move stored backtests to the trash; what was tried stays counted."""
     with open_desk() as desk:
-        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each(desk.delete_result, ids))
+        confirmed(f"Delete {', '.join(ids)}?", yes, lambda: each_at(desk.delete_result, ids, revision))
 
 
 item_words(results, "result", "ID")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from tapebook.cli.items import item_words
+from tapebook.cli.items import item_words, revised
 from tapebook.cli.output import as_json, confirmed, open_desk, show, yes
 
 
@@ -35,7 +35,8 @@ def show_(name: str, asof: str | None, json_: bool) -> None:
 @click.argument("name")
 @click.argument("members", nargs=-1, required=True)
 @click.option("--note", help="What it is, and where it comes from.")
-def save(name: str, members: tuple[str, ...], note: str | None) -> None:
+@revised
+def save(name: str, members: tuple[str, ...], note: str | None, revision: int | None) -> None:
     """Save NAME with MEMBERS: one CSV file (symbol, since, until), or symbols.
 
     \b
@@ -46,7 +47,7 @@ def save(name: str, members: tuple[str, ...], note: str | None) -> None:
 
     file = len(members) == 1 and (members[0].endswith(".csv") or Path(members[0]).is_file())
     with open_desk() as desk:
-        saved = desk.save_universe(name, members[0] if file else list(members), note=note)
+        saved = desk.save_universe(name, members[0] if file else list(members), note=note, revision=revision)
     click.echo(f"@{saved.name} saved, version {saved.version}: {len(saved.symbols)} symbols")
 
 
@@ -55,10 +56,11 @@ def save(name: str, members: tuple[str, ...], note: str | None) -> None:
 @click.argument("symbol")
 @click.option("--since", help="First day of the membership.")
 @click.option("--until", help="Last day of the membership.")
-def add(name: str, symbol: str, since: str | None, until: str | None) -> None:
+@revised
+def add(name: str, symbol: str, since: str | None, until: str | None, revision: int | None) -> None:
     """Add a membership of SYMBOL to NAME."""
     with open_desk() as desk:
-        saved = desk.save_universe(desk.universe(name).added(symbol, since, until))
+        saved = desk.save_universe(desk.universe(name).added(symbol, since, until), revision=revision)
     click.echo(f"@{saved.name} saved, version {saved.version}: {len(saved.symbols)} symbols")
 
 
@@ -66,20 +68,22 @@ def add(name: str, symbol: str, since: str | None, until: str | None) -> None:
 @click.argument("name")
 @click.argument("symbol")
 @click.option("--until", help="Last day of the membership; without it the symbol is taken out as never in.")
-def end(name: str, symbol: str, until: str | None) -> None:
+@revised
+def end(name: str, symbol: str, until: str | None, revision: int | None) -> None:
     """End the latest membership of SYMBOL in NAME."""
     with open_desk() as desk:
-        saved = desk.save_universe(desk.universe(name).ended(symbol, until))
+        saved = desk.save_universe(desk.universe(name).ended(symbol, until), revision=revision)
     click.echo(f"@{saved.name} saved, version {saved.version}: {len(saved.symbols)} symbols")
 
 
 @universe.command()
 @click.argument("name")
+@revised
 @yes
-def delete(name: str, yes: bool) -> None:
+def delete(name: str, revision: int | None, yes: bool) -> None:
     """Move NAME to the trash; bars and results stay."""
     with open_desk() as desk:
-        confirmed(f"Delete the universe {name}?", yes, lambda: desk.delete_universe(name))
+        confirmed(f"Delete the universe {name}?", yes, lambda: desk.delete_universe(name, revision=revision))
 
 
 item_words(universe, "universe", "NAME")

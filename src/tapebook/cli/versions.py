@@ -83,9 +83,10 @@ def note(version: str, notes: str, revision: int | None) -> None:
 
 @strategy.command("delete")
 @click.argument("name", metavar="NAME[@NUMBER]")
+@revised
 @yes
 @as_json
-def delete(name: str, yes: bool, json_: bool) -> None:
+def delete(name: str, revision: int | None, yes: bool, json_: bool) -> None:
     """Move one saved version, or all of a name, to the trash.
 
     It is archived instead, and says so, while a stored result, a run, a frozen version or the ledger of
@@ -94,16 +95,21 @@ def delete(name: str, yes: bool, json_: bool) -> None:
     with open_desk() as desk:
         listed = desk.versions(name, archived=True)
         which = ", ".join(f"{row['name']}@{row['version']}" for row in listed.to_dict("records"))
-        confirmed(f"Delete {which}?", yes, lambda: show(desk.delete_strategy(name), json_))
+
+        def act() -> None:
+            show(desk.delete_strategy(name, revision=revision), json_)
+
+        confirmed(f"Delete {which}?", yes, act)
 
 
 @strategy.command("restore")
 @click.argument("name", metavar="NAME[@NUMBER]")
+@revised
 @as_json
-def restore(name: str, json_: bool) -> None:
+def restore(name: str, revision: int | None, json_: bool) -> None:
     """Bring archived and deleted versions back: one, or all of a name."""
     with open_desk() as desk:
-        show(desk.restore_strategy(name), json_)
+        show(desk.restore_strategy(name, revision=revision), json_)
 
 
 @strategy.command("diff")

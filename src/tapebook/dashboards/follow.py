@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tapebook.errors import TapebookError
 from tapebook.runs.publish import Publication, history
-from tapebook.runs.shared import brought
+from tapebook.runs.shared import brought, forget_copies
 from tapebook.runs.trash import set_aside
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class Follower:
             time.sleep(SECONDS)
 
     def look(self) -> list[str]:
-        """Fetch what is missing, put aside what a colleague has deleted; return the runs that came."""
+        """Fetch what is missing, put aside what a colleague has deleted; return the runs that came.
+
+        What was destroyed, or cleared as old, goes from this machine too.
+        """
         now, came = time.monotonic(), []
         wanted, deleted = self._asked()
         for run in deleted:
@@ -68,6 +71,7 @@ class Follower:
             shown = [history(catalog, Publication.read(row))[:EARLIER] for row in catalog.publications.list()]
             rows = catalog.runs.list(limit=self._newest) if self._everything else []
             deleted = [row["name"] for row in catalog.trash.list() if row["kind"] == "run"]
+            forget_copies(self._config, catalog)
         newest_first = [run for runs in shown for run in runs[:1]]
         ended = [row["id"] for row in rows if row["outcome"] != "running"]
         return list(dict.fromkeys([*newest_first, *(run for runs in shown for run in runs), *ended])), deleted

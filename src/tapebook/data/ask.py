@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data import s3
+from tapebook.data import edit_log, s3
 from tapebook.data.panels import split_factors
 from tapebook.data.read import View, in_utc, moved, seeing
 from tapebook.data.snapshots import AsOf
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-OFFERED = ("bars", "adjusted", "actions", "instruments", "quality")
+OFFERED = ("bars", "adjusted", "actions", "instruments", "quality", "edits")
 FUNCTIONS = {"unnest", "range", "generate_series"}
 """Table functions that reach no file and no catalogue."""
 
@@ -44,9 +44,23 @@ def _answer(view: View, query: str, parameters: Any) -> pa.Table:
     check(view.cursor, query)
     for name in TABLES:
         view.cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {view.table(name)}")
+    _show_edits(view)
     view.cursor.register("split_factors", split_factors(view))
     view.cursor.execute(_ADJUSTED)
     return _run(view.cursor, query, parameters)
+
+
+def _show_edits(view: View) -> None:
+    """Offer the log of corrections as the snapshot has it: it is made with the first of them."""
+    now = view.snapshot
+    query = (
+        f"SELECT 1 FROM {view.metadata}.ducklake_table WHERE table_name = 'edits' "
+        f"AND begin_snapshot <= {now} AND (end_snapshot IS NULL OR end_snapshot > {now})"
+    )
+    if view.cursor.execute(query).fetchone():
+        view.cursor.execute(f"CREATE OR REPLACE TEMP VIEW edits AS FROM {view.table('edits')}")
+    else:
+        view.cursor.register("edits", edit_log.empty().to_arrow())
 
 
 def _answer_empty(query: str, parameters: Any) -> pa.Table:
@@ -58,6 +72,7 @@ def _answer_empty(query: str, parameters: Any) -> pa.Table:
         check(connection, query)
         for name in TABLES:
             connection.execute(f"CREATE TEMP TABLE {name} ({TABLES[name]})")
+        connection.register("edits", edit_log.empty().to_arrow())
         connection.execute(f"CREATE TEMP TABLE adjusted ({TABLES['bars']})")
         return _run(connection, query, parameters)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+import time
 import zipfile
 import zlib
 from contextlib import suppress
@@ -26,6 +27,10 @@ Kind = Literal["results", "reports"]
 KINDS: tuple[Kind, ...] = ("results", "reports")
 PENDING = ".to-share"
 """Folder beside those that could not be put on the shelf; it holds a file with the name of each."""
+SHARED = ".shared"
+"""Folder beside those that lie on the shelf as well: a file with the name of each, which says what shelf."""
+ASIDE = ".trash"
+"""Folder of `reports/` that deleted runs lie in: no page and no list looks there."""
 _said = logging.getLogger("tapebook.shelf")
 
 
@@ -154,7 +159,8 @@ def bring(config: Config, kind: Kind, id: str) -> Path:
     shared = shelf(config)
     if shared is not None and not folder.exists() and id and Path(id).name == id and not id.startswith("."):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        shared.fetch(kind, id, folder)
+        if shared.fetch(kind, id, folder):
+            _mark(config, kind, id)
     return folder
 
 
@@ -175,6 +181,7 @@ def share(config: Config, kind: Kind, folder: Path) -> None:
         try:
             if one.is_dir():
                 shared.put(kind, one)
+                _mark(config, kind, one.name)
         except (ConfigError, OSError) as error:
             _said.warning("%s is on this machine only until the next one is shared: %s", folder.name, error)
             return
@@ -186,4 +193,25 @@ def drop(config: Config, kind: Kind, id: str) -> None:
     shared = shelf(config)
     if shared is not None:
         shared.drop(kind, id)
-        (local(config, kind) / PENDING / id).unlink(missing_ok=True)
+        for marks in (PENDING, SHARED):
+            (local(config, kind) / marks / id).unlink(missing_ok=True)
+
+
+def copies(config: Config, kind: Kind, older_than: float = 0.0) -> list[str]:
+    """Name what lies both here and on the team's shelf, for at least so many seconds."""
+    edge = time.time() - older_than
+    marks = (local(config, kind) / SHARED).glob("*")
+    return sorted(m.name for m in marks if m.stat().st_mtime <= edge and m.read_text() == config.lake)
+
+
+def forget(config: Config, kind: Kind, id: str) -> None:
+    """Remove this machine's copy of what has left the team's shelf."""
+    for folder in (local(config, kind), local(config, kind) / ASIDE):
+        shutil.rmtree(folder / id, ignore_errors=True)
+    (local(config, kind) / SHARED / id).unlink(missing_ok=True)
+
+
+def _mark(config: Config, kind: Kind, id: str) -> None:
+    marks = local(config, kind) / SHARED
+    marks.mkdir(parents=True, exist_ok=True)
+    (marks / id).write_text(config.lake)

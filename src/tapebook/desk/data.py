@@ -163,7 +163,7 @@ class DataRoom(RevisionRoom):
         asof: AsOf = None,
         parameters: Any = (),
     ) -> pd.DataFrame | pl.DataFrame:
-        """Ask the lake in DuckDB's SQL: tables bars, adjusted, actions, instruments, quality. Read-only."""
+        """Ask the lake in DuckDB's SQL: bars, adjusted, actions, instruments, quality, edits. Read-only."""
         answer: pd.DataFrame | pl.DataFrame = self.lake.sql(
             query, out=out, asof=self._asof(asof), parameters=parameters
         )

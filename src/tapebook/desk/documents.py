@@ -106,13 +106,13 @@ class Documents:
         rows = self._desk.catalog.documents.targets()
         return pd.DataFrame(rows, columns=["name", "kind", "options", "created"])
 
-    def delete(self, to: str, key: str) -> None:
-        """Take a page away at its tool."""
+    def delete(self, to: str, key: str, *, revision: int | None = None) -> None:
+        """Take a page away at its tool. `Changed` if the target is at another revision than the one given."""
         from tapebook.integration.documents.publish import delete
         from tapebook.integration.outside import Outside
 
-        delete(self._desk.catalog, Outside.of(self._desk.config), to, key)
+        delete(self._desk.catalog, Outside.of(self._desk.config), to, key, revision=revision)
 
-    def remove(self, name: str) -> None:
-        """Forget a target; its pages stay where they are."""
-        self._desk.catalog.documents.remove_target(name)
+    def remove(self, name: str, *, revision: int | None = None) -> None:
+        """Move a target to the trash; its pages stay where they are."""
+        self._desk.catalog.documents.remove_target(name, seen=revision)

@@ -62,23 +62,30 @@ class EventRoom(DataRoom):
         return self.catalog.events.latest(limit, topics=wanted, since=_since(since))
 
     def subscribe(
-        self, url: str, topics: Iterable[str] = (), *, name: str | None = None, since: int | None = None
+        self,
+        url: str,
+        topics: Iterable[str] = (),
+        *,
+        name: str | None = None,
+        since: int | None = None,
+        revision: int | None = None,
     ) -> tuple[str, str]:
         """Send events to a web address, signed; return the subscription's name and its signing secret.
 
         `tapebook worker` delivers. The address, which may hold a token, and the secret are kept in the
-        vault. See `tapebook.integration.event_webhooks` for the format and how a receiver checks it.
+        vault. See `tapebook.integration.event_webhooks` for the format and how a receiver checks it. Who
+        changes a subscription says the `revision` that he has seen: `Changed` if there is a later one.
         """
         from tapebook.integration.event_webhooks import subscribe
 
         self._tell()
-        return subscribe(self.config, self.catalog, url, topics, name=name, after=since)
+        return subscribe(self.config, self.catalog, url, topics, name=name, after=since, revision=revision)
 
-    def unsubscribe(self, name: str) -> None:
+    def unsubscribe(self, name: str, *, revision: int | None = None) -> None:
         """Move a subscriber to the trash, with its place and what could not be delivered to it."""
         from tapebook.integration.event_webhooks import unsubscribe
 
-        unsubscribe(self.catalog, name)
+        unsubscribe(self.catalog, name, revision=revision)
 
     def subscribers(self) -> pd.DataFrame:
         """Who hears of events: topics, events still to come, dead letters, the last error."""

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _FOUND = ["kind", "name", "about", "note", "tags", "at"]
-_TRASH = ["kind", "name", "deleted", "who", "until", "note"]
+_TRASH = ["kind", "name", "revision", "deleted", "who", "until", "note"]
 _LOG = ["revision", "at", "who", "what", "before", "after"]
 
 
 class ItemRoom(Core):
     """Items: strategies, results, scans, runs, screens, universes, documentation targets, schedules, secrets,
-    subscriptions, and the symbols of the lake.
+    subscriptions, published names, and the symbols of the lake.
 
     An item is named by its kind and name, "screen:dips", or by its name where only one kind has it:
     "trend@2", "bt-20261126-101500-ab12". Each has a revision, which every change raises; who says which one
@@ -103,19 +103,21 @@ class ItemRoom(Core):
             row["until"] = None if row["going"] else until.isoformat(timespec="seconds")
         return pd.DataFrame(rows, columns=_TRASH)
 
-    def restore(self, name: str) -> None:
+    def restore(self, name: str, *, revision: int | None = None) -> None:
         """Bring an item back as it was when it was deleted.
 
         Raises
         ------
         UnknownName
             If none of this name lies in the trash.
+        Changed
+            If it is at another revision than the one given (`trash` says it).
         BadInput
             If there is another one of this name by now.
         """
         from tapebook.runs.trash import restore
 
-        restore(self.config, self.catalog, *self._item(name, gone=True))
+        restore(self.config, self.catalog, *self._item(name, gone=True), seen=revision)
 
     def empty_trash(
         self, *items: str, older_than: str | float | None = None, dry_run: bool = False

@@ -77,6 +77,7 @@ class KeptScreenRoom(ScreenRoom):
         adjust: Literal["splits", "total", False] = "splits",
         note: str | None = None,
         version: int | None = None,
+        revision: int | None = None,
     ) -> int:
         """Keep a screen by name, or change it; return its version.
 
@@ -86,6 +87,8 @@ class KeptScreenRoom(ScreenRoom):
             As for `scan`.
         version : int, optional
             The version that the change was made from: if it was changed meanwhile, nothing is overwritten.
+        revision : int, optional
+            The same with the number that `item` says, which a note or a tag raises too.
 
         Raises
         ------
@@ -105,7 +108,7 @@ class KeptScreenRoom(ScreenRoom):
         }
         if note is not None:
             asked["note"] = note
-        return self.catalog.screens.save(name, asked, version)
+        return self.catalog.screens.save(name, asked, version, seen=revision)
 
     def screens(self) -> pd.DataFrame:
         """List the kept screens by name."""
@@ -156,9 +159,9 @@ class KeptScreenRoom(ScreenRoom):
         columns = ["seq", "at", "bar", "snapshot", "asked", "used", "inside", "entered", "left", "first"]
         return pd.DataFrame(self.catalog.screens.runs(name, limit), columns=columns)
 
-    def delete_screen(self, name: str) -> None:
+    def delete_screen(self, name: str, *, revision: int | None = None) -> None:
         """Move a kept screen and its runs to the trash; events that were told stay told."""
-        self.catalog.screens.delete(name)
+        self.catalog.screens.delete(name, seen=revision)
 
     def outside_scan(
         self, scanner: str, filters: Any = None, *, compare: Screen | None = None, **options: Any

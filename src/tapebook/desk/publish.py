@@ -31,13 +31,15 @@ class PublishRoom(Core):
         audience: str | Sequence[str] | None = None,
         pinned: bool | None = None,
         late_after: float | None = None,
+        revision: int | None = None,
     ) -> Publication:
         """Publish a run, the latest run of a template or a schedule, or a page, under a stable name.
 
         desk.publish(run, name="apple-trend", title="Apple's trend")
         desk.publish(template="backtest", parameters={"symbols": "AAPL"}, name="apple", late_after=26)
 
-        What is not given stays as it was; see `tapebook.runs.publish.publish`.
+        What is not given stays as it was; `Changed` if the name is at another revision than the one given.
+        See `tapebook.runs.publish.publish`.
         """
         from tapebook.runs.publish import publish
 
@@ -54,13 +56,14 @@ class PublishRoom(Core):
             audience=audience,
             pinned=pinned,
             late_after=late_after,
+            revision=revision,
         )
 
-    def unpublish(self, name: str) -> None:
-        """Take a published name away; its runs stay."""
+    def unpublish(self, name: str, *, revision: int | None = None) -> None:
+        """Move a published name to the trash; its runs stay. `restore("publication:…")` brings it back."""
         from tapebook.runs.publish import unpublish
 
-        unpublish(self.config, name)
+        unpublish(self.config, name, revision=revision)
 
     def published(self) -> pd.DataFrame:
         """List what is published: what each name shows, its run, how many runs it has had, its audience."""
@@ -96,17 +99,17 @@ class PublishRoom(Core):
         ]
         return pd.DataFrame(rows, columns=["run", "started", "outcome", "title"])
 
-    def pin_run(self, run: Run | str, note: str = "") -> None:
+    def pin_run(self, run: Run | str, note: str = "", *, revision: int | None = None) -> None:
         """Keep a run from every rule that clears old ones."""
         from tapebook.runs.publish import pin
 
-        pin(self.config, str(getattr(run, "id", run)), note)
+        pin(self.config, str(getattr(run, "id", run)), note, revision=revision)
 
-    def unpin_run(self, run: Run | str) -> None:
+    def unpin_run(self, run: Run | str, *, revision: int | None = None) -> None:
         """Let the rules clear a run again."""
         from tapebook.runs.publish import unpin
 
-        unpin(self.config, str(getattr(run, "id", run)))
+        unpin(self.config, str(getattr(run, "id", run)), revision=revision)
 
     def prune_runs(
         self, *, keep: int | None = None, older_than: str | float | None = None, dry_run: bool = False

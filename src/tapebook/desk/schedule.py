@@ -86,23 +86,23 @@ class ScheduleRoom(Core):
 
         return schedules.history(self.config, name, limit)
 
-    def pause_schedule(self, name: str) -> None:
+    def pause_schedule(self, name: str, *, revision: int | None = None) -> None:
         """Let nothing of it run until it is resumed."""
         from tapebook.runs import schedules
 
-        schedules.pause(self.config, name)
+        schedules.pause(self.config, name, revision=revision)
 
-    def resume_schedule(self, name: str) -> None:
+    def resume_schedule(self, name: str, *, revision: int | None = None) -> None:
         """Go on; what would have been due meanwhile is not made up."""
         from tapebook.runs import schedules
 
-        schedules.resume(self.config, name)
+        schedules.resume(self.config, name, revision=revision)
 
-    def remove_schedule(self, name: str) -> None:
+    def remove_schedule(self, name: str, *, revision: int | None = None) -> None:
         """Remove it with its history; its runs stay."""
         from tapebook.runs import schedules
 
-        schedules.remove(self.config, name)
+        schedules.remove(self.config, name, revision=revision)
 
     def run_schedule(self, name: str) -> dict[str, Any]:
         """Run it now, here, whether it is due or not; return its row of the history."""

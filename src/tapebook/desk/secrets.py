@@ -43,10 +43,11 @@ class Secrets:
     def __init__(self, desk: Core) -> None:
         self._desk = desk
 
-    def set(self, name: str, value: str | None = None) -> int:
+    def set(self, name: str, value: str | None = None, *, revision: int | None = None) -> int:
         """Store a credential and return its version. Without a value it is asked for, and not echoed.
 
-        A value that is written into a cell stays in the notebook: leave it out there.
+        A value that is written into a cell stays in the notebook: leave it out there. `Changed` if the
+        credential is at another revision than the one given.
         """
         if value is None:
             from getpass import getpass
@@ -54,7 +55,7 @@ class Secrets:
             value = getpass(f"value of {name}: ")
         if not isinstance(value, str):
             raise BadInput(f"the value of secret {name!r} is a {type(value).__name__}: expected a text")
-        return self._vault().put(name, value)
+        return self._vault().put(name, value, seen=revision)
 
     def list(self) -> pd.DataFrame:
         """List the credentials: name, version, value (a mask), updated, who, key (its name)."""
@@ -67,9 +68,9 @@ class Secrets:
         """Return a credential masked: of a long one the last four characters."""
         return self._vault().get(name).masked
 
-    def delete(self, name: str) -> None:
-        """Forget a credential."""
-        self._vault().delete(name)
+    def delete(self, name: str, *, revision: int | None = None) -> None:
+        """Forget a credential. `Changed` if it is at another revision than the one given."""
+        self._vault().delete(name, seen=revision)
 
     def rotate(self) -> int:
         """Encrypt every credential with a new key, all or none; return how many there are."""

@@ -51,6 +51,7 @@ class UniverseRoom(Core):
         members: str | Path | Iterable[object] | None = None,
         *,
         note: str | None = None,
+        revision: int | None = None,
     ) -> Universe:
         """Keep a universe: a changed one, or a name with members.
 
@@ -60,10 +61,15 @@ class UniverseRoom(Core):
             A CSV file with the columns symbol, since, until; or symbols, or (symbol, since, until), both days
             included, None for open. They replace those that are there.
 
+        revision : int, optional
+            The one that the change was made from (`desk.item`).
+
         Raises
         ------
         BadInput
-            If a member is wrong, or somebody saved another version since `universe` was read.
+            If a member is wrong.
+        Changed
+            If somebody saved another version since `universe` was read, or there is a later revision.
         """
         from tapebook.data.universe import Universe, read_members
 
@@ -73,11 +79,11 @@ class UniverseRoom(Core):
             universe = Universe.of(universe, listed, known.get("note", ""), known.get("version", 0))
         if note is not None:
             universe = replace(universe, note=note)
-        return replace(universe, version=self.catalog.universes.save(universe, who()))
+        return replace(universe, version=self.catalog.universes.save(universe, who(), seen=revision))
 
-    def delete_universe(self, name: str) -> None:
+    def delete_universe(self, name: str, *, revision: int | None = None) -> None:
         """Move a universe to the trash; bars and results stay. BadInput if a screen or a schedule uses it."""
-        self.catalog.universes.delete(name.removeprefix("@"))
+        self.catalog.universes.delete(name.removeprefix("@"), seen=revision)
 
     def _members(
         self, symbols: str | Sequence[str], start: When = None, end: When = None

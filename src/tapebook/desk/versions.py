@@ -187,7 +187,7 @@ class VersionRoom(StrategyRoom):
         self.catalog.items.note("strategy", f"{base}@{number}", notes, seen=revision)
         return self.version(name)
 
-    def delete_strategy(self, name: str) -> pd.DataFrame:
+    def delete_strategy(self, name: str, *, revision: int | None = None) -> pd.DataFrame:
         """Delete "trend@2", or every version of "trend"; what something names is archived instead.
 
         A version is archived while a stored result was made by its code, or a run, a frozen version or the
@@ -201,11 +201,11 @@ class VersionRoom(StrategyRoom):
         """
         import pandas as pd
 
-        base, number = _parted(name)
+        base, number = _parted(name) if revision is None else _numbered(name)
         self.catalog.strategies.get(base, number)
         rows = self.catalog.strategies.list(base, archived=True)
         numbers = [row["version"] for row in rows if number in (None, row["version"])]
-        told = {n: self.catalog.strategies.delete(base, n) for n in numbers}
+        told = {n: self.catalog.strategies.delete(base, n, seen=revision) for n in numbers}
         return pd.DataFrame(
             [
                 {"name": base, "version": n, "done": "archived" if by else "deleted", "named_by": list(by)}
@@ -213,9 +213,13 @@ class VersionRoom(StrategyRoom):
             ]
         )
 
-    def restore_strategy(self, name: str) -> pd.DataFrame:
-        """Bring "trend@2", or every version of "trend", back from archive and trash; they are listed."""
-        self.catalog.strategies.restore(*_parted(name))
+    def restore_strategy(self, name: str, *, revision: int | None = None) -> pd.DataFrame:
+        """Bring "trend@2", or every version of "trend", back from archive and trash; they are listed.
+
+        `Changed` if the one version named is at another revision than the one given.
+        """
+        parted = _parted(name) if revision is None else _numbered(name)
+        self.catalog.strategies.restore(*parted, seen=revision)
         return self.versions(name)
 
     def diff_versions(self, a: str, b: str) -> Difference:

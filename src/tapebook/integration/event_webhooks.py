@@ -49,6 +49,7 @@ def subscribe(
     *,
     name: str | None = None,
     after: int | None = None,
+    revision: int | None = None,
 ) -> tuple[str, str]:
     """Send events to a URL from now on, or after event number `after`; return its name and signing secret.
 
@@ -59,31 +60,42 @@ def subscribe(
         may hold a token; the signing secret too.
     topics
         All by default.
+    revision : int, optional
+        The one of the subscription of this name that the change was made from.
 
     Raises
     ------
     BadInput, UnknownName
         If it is no such address, or there is no such topic.
+    Changed
+        If the subscription is at another revision by now.
     """
     shown = host(reveal(config, url))
     wanted = [check_topic(topic) for topic in topics] or list(TOPICS)
     name = name or _free(config, catalog, shown.replace(":", "-"), reveal(config, url))
+    if revision is not None:
+        catalog.items.refuse("subscription", name, revision)
     vault, signing = Vault.of(config, catalog), f"webhook.{name}.signing"
     secret = _kept(catalog, vault, name, signing)
     target = url if url.startswith(PREFIX) else f"{PREFIX}webhook.{name}.url"
     if target != url:
         vault.put(target, url)
-    catalog.subscribers.add(name, KIND, wanted, target=target, secret=f"{PREFIX}{signing}", after=after)
+    catalog.subscribers.add(
+        name, KIND, wanted, target=target, secret=f"{PREFIX}{signing}", after=after, seen=revision
+    )
     return name, secret
 
 
-def unsubscribe(catalog: Catalog, name: str) -> None:
-    """Move a subscriber to the trash, which keeps a webhook's address. UnknownName if there is none."""
+def unsubscribe(catalog: Catalog, name: str, *, revision: int | None = None) -> None:
+    """Move a subscriber to the trash, which keeps a webhook's address. UnknownName if there is none.
+
+    Changed if it is at another revision by now.
+    """
     row = catalog.subscribers.get(name)
     if row.kind == "schedule":
         own_name = name.partition(":")[2]
         raise BadInput(f"{name} is a schedule: take it away with `tapebook schedule remove {own_name}`")
-    catalog.subscribers.remove(name)
+    catalog.subscribers.remove(name, seen=revision)
 
 
 def forget(config: Config, catalog: Catalog, row: Mapping[str, Any]) -> None:

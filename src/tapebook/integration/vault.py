@@ -37,7 +37,7 @@ class Vault:
         """Return the vault of a desk."""
         return cls(catalog, vault_key.place(config))
 
-    def put(self, name: str, value: str) -> int:
+    def put(self, name: str, value: str, *, seen: int | None = None) -> int:
         """Store a credential, in place of an earlier one of this name; return its version, 1 at first.
 
         Raises
@@ -46,15 +46,17 @@ class Vault:
             If the name or the value cannot be stored.
         ConfigError
             If the key cannot be had, or the other secrets were sealed with another key.
+        Changed
+            If it is at another revision than `seen` by now.
         """
         name, value = named(name), usable(name, value)
         redact.hide(value)
 
-        def sealed(version: int, in_use: set[str]) -> Sealed:
-            return seal(self._key(in_use), name, version, value)
+        def sealed(row: Mapping[str, Any], in_use: set[str]) -> Sealed:
+            return seal(self._key(in_use), row, value)
 
         with self._place.alone():
-            return self._stored.put(name, sealed, when=_now(), who=who())
+            return self._stored.put(name, sealed, when=_now(), who=who(), seen=seen)
 
     def get(self, name: str) -> Secret:
         """Open a credential by "alpaca" or "secret:alpaca".
@@ -78,9 +80,9 @@ class Vault:
             for row in self._stored.list()
         ]
 
-    def delete(self, name: str) -> None:
-        """Forget a credential."""
-        self._stored.delete(named(name))
+    def delete(self, name: str, *, seen: int | None = None) -> None:
+        """Forget a credential. Changed if it is at another revision than `seen` by now."""
+        self._stored.delete(named(name), seen=seen)
 
     def rotate(self) -> int:
         """Seal every credential with a new key, in one transaction; return how many there are.
@@ -94,7 +96,7 @@ class Vault:
             after = self._place.stage()
 
             def again(row: Mapping[str, Any]) -> Sealed:
-                return seal(after, row["id"], row["version"], self._open(row, before).reveal())
+                return seal(after, row, self._open(row, before).reveal())
 
             count = self._stored.reseal(again)
             self._place.settle()

@@ -1,4 +1,8 @@
-"""Sealing a credential: AES-256-GCM, bound to its name, its version and its key's name."""
+"""Sealing a credential: AES-256-GCM, bound to all that its row says of it.
+
+That is its name and version, its key's name, when it was first and last set, and by whom. Credentials that
+were sealed before tapebook bound the last three are opened as they are, until they are set or rotated.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,20 @@ if TYPE_CHECKING:
     from tapebook.data.catalog.secrets import Sealed
 
 NONCE = 12  # bytes, as NIST SP 800-38D recommends for GCM
+_EARLIER = ("id", "version")
+_BOUND = (*_EARLIER, "created", "updated", "who")
 
 
-def seal(key: bytes, name: str, version: int, value: str) -> Sealed:
-    """Encrypt a value; return nonce and ciphertext with its tag, and the key's name."""
+def seal(key: bytes, row: Mapping[str, Any], value: str) -> Sealed:
+    """Encrypt a value; return nonce and ciphertext with its tag, and the key's name.
+
+    `row` has what it is bound to: id, version, created, updated, who.
+    """
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     nonce, key_id = os.urandom(NONCE), vault_key.identity(key)
-    return nonce + AESGCM(key).encrypt(nonce, value.encode(), _bound(name, version, key_id)), key_id
+    bound = _bound(row, key_id, _BOUND)
+    return nonce + AESGCM(key).encrypt(nonce, value.encode(), bound), key_id
 
 
 def unseal(row: Mapping[str, Any], keys: list[bytes], where: str) -> str:
@@ -31,21 +41,23 @@ def unseal(row: Mapping[str, Any], keys: list[bytes], where: str) -> str:
     ConfigError
         If none of the keys is the row's.
     TapebookError
-        If a byte of it, its name, its version or its key's name is not as it was sealed.
+        If a byte of it, or of what its row says, is not as it was sealed.
     """
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    name, version, sealed = row["id"], row["version"], bytes(row["sealed"])
-    key = find(keys, row["key_id"], where)
-    try:
-        opened = AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], _bound(name, version, row["key_id"]))
-    except (InvalidTag, ValueError):
-        raise TapebookError(
-            f"secret {name!r} was changed in the database by something else than this vault: set it again "
-            f"with `tapebook secrets set {name}`, and find out who writes there"
-        ) from None
-    return opened.decode()
+    name, key_id, sealed = row["id"], row["key_id"], bytes(row["sealed"])
+    key = find(keys, key_id, where)
+    for columns in (_BOUND, _EARLIER):
+        try:
+            opened = AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], _bound(row, key_id, columns))
+        except (InvalidTag, ValueError):
+            continue
+        return opened.decode()
+    raise TapebookError(
+        f"secret {name!r} was changed in the database by something else than this vault: set it again "
+        f"with `tapebook secrets set {name}`, and find out who writes there"
+    )
 
 
 def find(keys: list[bytes], wanted: str, where: str) -> bytes:
@@ -66,6 +78,7 @@ def find(keys: list[bytes], wanted: str, where: str) -> bytes:
     )
 
 
-def _bound(name: str, version: int, key_id: str) -> bytes:
+def _bound(row: Mapping[str, Any], key_id: str, columns: tuple[str, ...]) -> bytes:
     """What is authenticated with a ciphertext; no part of it holds a NUL."""
-    return f"tapebook secret\0{name}\0{version}\0{key_id}".encode()
+    said = [str(row[column]) for column in columns]
+    return "\0".join(["tapebook secret", *said[:2], key_id, *said[2:]]).encode()

@@ -77,6 +77,7 @@ def publish(
     audience: str | Sequence[str] | None = None,
     pinned: bool | None = None,
     late_after: float | None = None,
+    revision: int | None = None,
 ) -> Publication:
     """Publish one thing under `name`, or change what is said of a name: what is None stays as it was.
 
@@ -87,11 +88,15 @@ def publish(
         a page without a run. At most one; none only for a name that there is.
     late_after : float, optional
         Hours after which the page warns that its run is late; 0 takes the warning away.
+    revision : int, optional
+        The one that the change was made from (`desk.item`).
 
     Raises
     ------
     BadParameter, UnknownName, BadInput
         Before anything is written.
+    Changed
+        If the name is at another revision by now.
     """
     given = {"run": run, "template": template, "schedule": schedule, "page": page}
     said = {kind: value for kind, value in given.items() if value is not None}
@@ -114,7 +119,7 @@ def publish(
             if not late_after >= 0:
                 raise BadParameter("late_after", late_after, "hours, 0 for no warning")
             row["late_hours"] = late_after or None
-        catalog.publications.put(row, run_id=source.get("run"))
+        catalog.publications.put(row, run_id=source.get("run"), seen=revision)
         return Publication.read(catalog.publications.get(name))
 
 
@@ -165,10 +170,10 @@ def _source(
     return {"template": found.name, "parameters": {name: full[name] for name in parameters}}
 
 
-def unpublish(config: Config, name: str) -> None:
-    """Take a published name away; its runs stay. UnknownName if there is none."""
+def unpublish(config: Config, name: str, *, revision: int | None = None) -> None:
+    """Move a published name to the trash; its runs stay. UnknownName if there is none."""
     with _open(config) as catalog:
-        catalog.publications.delete(name)
+        catalog.publications.delete(name, seen=revision)
 
 
 def published(config: Config) -> list[Publication]:
@@ -203,17 +208,17 @@ def address(config: Config, catalog: Catalog, schedule: Mapping[str, Any], run: 
     return f"{config.address}/run/{run}"
 
 
-def pin(config: Config, run: str, note: str = "") -> None:
+def pin(config: Config, run: str, note: str = "", *, revision: int | None = None) -> None:
     """Keep a run from every rule that clears old ones. UnknownName if there is none."""
     with _open(config) as catalog:
         catalog.runs.get(run)
-        catalog.publications.pin(run, note)
+        catalog.publications.pin(run, note, seen=revision)
 
 
-def unpin(config: Config, run: str) -> None:
+def unpin(config: Config, run: str, *, revision: int | None = None) -> None:
     """Let the rules clear a run again. UnknownName if it was not pinned."""
     with _open(config) as catalog:
-        if not catalog.publications.unpin(run):
+        if not catalog.publications.unpin(run, seen=revision):
             raise UnknownName("pinned run", run, catalog.publications.pinned())
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tapebook.data import shelf
 from tapebook.errors import BadInput, BadParameter, UnknownName
 from tapebook.runs.publish import Publication, history
+from tapebook.runs.shared import forget_copies
 
 if TYPE_CHECKING:
     from tapebook.config import Config
@@ -73,6 +74,8 @@ def prune(
     with closing(Catalog.open(config)) as catalog:
         found = _old(catalog, keep, edge)
         gone = []
+        if not dry_run:
+            forget_copies(config, catalog)
         for row in found:
             folder = config.reports / row["id"]
             size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink())
@@ -88,9 +91,21 @@ def prune(
     return gone
 
 
+def forget_elsewhere(config: Config) -> None:
+    """Remove this machine's copies of what a colleague's machine has cleared."""
+    from tapebook.data.catalog import Catalog
+
+    with closing(Catalog.open(config)) as catalog:
+        forget_copies(config, catalog)
+
+
 def apply(config: Config) -> list[dict[str, Any]]:
-    """Prune as the settings `keep_runs` and `keep_days` say, and log what went; nothing without them."""
+    """Prune as the settings `keep_runs` and `keep_days` say, and log what went; nothing without them.
+
+    What a colleague's machine has cleared goes here too, as copies.
+    """
     if config.keep_runs is None and config.keep_days is None:
+        forget_elsewhere(config)
         return []
     gone = prune(config, keep=config.keep_runs, older_than=config.keep_days)
     if gone:

@@ -241,23 +241,23 @@ def history(config: Config, name: str, limit: int | None = 50) -> pd.DataFrame:
     return pd.DataFrame(past, columns=_PAST)
 
 
-def pause(config: Config, name: str) -> None:
+def pause(config: Config, name: str, *, revision: int | None = None) -> None:
     """Let nothing of it become due, or run, until it is resumed."""
     with _open(config) as catalog:
-        catalog.schedules.change_state(name, "paused")
+        catalog.schedules.change_state(name, "paused", seen=revision)
 
 
-def resume(config: Config, name: str) -> None:
+def resume(config: Config, name: str, *, revision: int | None = None) -> None:
     """Go on; what would have been due during the pause is not made up."""
     with _open(config) as catalog:
         _told_so_far(config, catalog)
-        catalog.schedules.change_state(name, "active")
+        catalog.schedules.change_state(name, "active", seen=revision)
 
 
-def remove(config: Config, name: str) -> None:
+def remove(config: Config, name: str, *, revision: int | None = None) -> None:
     """Move a schedule with its history to the trash; its runs stay."""
     with _open(config) as catalog:
-        catalog.schedules.remove(name)
+        catalog.schedules.remove(name, seen=revision)
 
 
 def _told_so_far(config: Config, catalog: Catalog) -> None:

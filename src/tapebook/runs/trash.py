@@ -14,14 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data import shelf
+from tapebook.data.shelf import ASIDE
 from tapebook.errors import TapebookError, UnknownName
 
 if TYPE_CHECKING:
     from tapebook.config import Config
     from tapebook.data.catalog import Catalog
-
-ASIDE = ".trash"
-"""Folder of `reports/` that deleted runs lie in: no page and no list looks there."""
 
 
 def delete_run(config: Config, catalog: Catalog, id: str, *, seen: int | None = None) -> None:
@@ -30,15 +28,15 @@ def delete_run(config: Config, catalog: Catalog, id: str, *, seen: int | None = 
     set_aside(config, id)
 
 
-def restore(config: Config, catalog: Catalog, kind: str, name: str) -> None:
+def restore(config: Config, catalog: Catalog, kind: str, name: str, *, seen: int | None = None) -> None:
     """Bring an item back with its files.
 
     Raises
     ------
-    UnknownName, BadInput
+    UnknownName, Changed, BadInput
         See `tapebook.data.catalog.trash.Trash.restore`.
     """
-    catalog.trash.restore(kind, name)
+    catalog.trash.restore(kind, name, seen=seen)
     if kind == "run":
         aside = config.reports / ASIDE / name
         if aside.is_dir() and not (config.reports / name).exists():

@@ -26,6 +26,8 @@ WORDS = {
     "archived": "was archived",
     "restored": "was restored",
     "emptied": "was destroyed",
+    "pinned": "was pinned",
+    "unpinned": "was unpinned",
 }
 """What can be done to an item, as it is told."""
 

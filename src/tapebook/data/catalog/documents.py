@@ -66,11 +66,11 @@ class Documents:
             raise UnknownName("target", name, found, "Add one with `tapebook document add NAME KIND --to …`.")
         return found[name]
 
-    def remove_target(self, name: str) -> None:
+    def remove_target(self, name: str, *, seen: int | None = None) -> None:
         """Move a target, and which pages it has, to the trash; the pages stay. BadInput if it is followed."""
         self.target(name)
         with self._rows.writing() as connection:
-            discard(connection, "document", name)
+            discard(connection, "document", name, seen=seen)
 
     def list(self) -> list[dict[str, Any]]:
         """List the pages, the one that changed last first."""
@@ -133,9 +133,12 @@ class Documents:
             put(connection, IntegrationFailed(integration=target, what=f"document {key}", error=error))
 
     def forget(self, target: str, key: str) -> None:
-        """Forget which page it is."""
+        """Forget which page it is; the target's history says so."""
         with self._rows.writing() as connection:
-            connection.execute(delete(documents).where(_is(target, key)))
+            held = locked(connection, "document", target)
+            gone = connection.execute(delete(documents).where(_is(target, key))).rowcount
+            if held is not None and gone:
+                write_change(connection, "document", target, "changed", before={"page": key})
 
 
 def _is(target: str, key: str) -> Any:

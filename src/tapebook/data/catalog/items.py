@@ -18,6 +18,7 @@ from tapebook.errors import BadParameter
 
 LONGEST_TAG = 80
 LONGEST_NOTE = 20_000
+BATCH = 500
 
 
 @lasting
@@ -139,6 +140,17 @@ class Items:
             for name, tag in connection.execute(query):
                 told.setdefault(name, []).append(tag)
         return told
+
+    def there(self, kind: str, names: Iterable[str]) -> set[str]:
+        """Return those of these names that an item of the kind has, or had before it came into the trash."""
+        key, asked, found = kind_of(kind).key, sorted(names), set[str]()
+        with self._rows.reading() as connection:
+            for start in range(0, len(asked), BATCH):
+                part = asked[start : start + BATCH]
+                found |= set(connection.scalars(select(key).where(key.in_(part))))
+                gone = select(trash.c.name).where(trash.c.kind == kind, trash.c.name.in_(part))
+                found |= set(connection.scalars(gone))
+        return found
 
     def kinds(self, name: str, *, gone: bool = False) -> list[str]:
         """Return the kinds that have an item of this name; those that had one, too, if `gone`."""

@@ -84,8 +84,8 @@ class Kind:
     @property
     def listed(self) -> str:
         """The command that lists them."""
-        own = {"strategy": "versions", "document": "targets", "events": "subscribers"}
-        return f"{self.command} {own.get(self.command, 'list')}"
+        own = {"strategy": "versions", "document": "targets", "events": "subscribers", "published": ""}
+        return f"{self.command} {own.get(self.command, 'list')}".strip()
 
 
 def _named(table: Table) -> ColumnElement[Any]:
@@ -148,6 +148,11 @@ _ALL = (
         (t.subscribers.c.note,), (t.subscribers.c.kind,),
         (Part(t.event_cursors, "subscriber"), Part(t.dead_letters, "subscriber")),
         only=t.subscribers.c.passing.is_(False) & (t.subscribers.c.kind != "schedule"),
+    ),
+    Kind(  # what is said of a published name in the gallery is its note
+        "publication", "published", t.publications, t.publications.c.name, t.publications.c.created,
+        (t.publications.c.description, t.publications.c.title), (),
+        (Part(t.shown_runs, "name"),),
     ),
     Kind(
         "symbol", "data", t.symbols, t.symbols.c.id, t.symbols.c.created,

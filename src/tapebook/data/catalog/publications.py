@@ -6,14 +6,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from tapebook.data.again import lasting
+from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.kinds import kind_of, locked
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import pins, publications, runs, shown_runs
-from tapebook.errors import UnknownName
+from tapebook.data.catalog.trash import discard
 
+KIND = "publication"
 _KNOWN = [column.name for column in publications.columns if column.name != "seq"]
+_SAID = ("source", "title", "description", "audience", "pinned", "late_hours")
 
 
 @lasting
@@ -23,45 +27,47 @@ class Publications:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def put(self, record: Mapping[str, Any], run_id: str | None = None) -> None:
+    def put(self, record: Mapping[str, Any], run_id: str | None = None, *, seen: int | None = None) -> None:
         """Publish, or change what a name shows: name, source and what else is known.
 
-        `run_id`, if the source is one run, is added to the history of the name.
+        `run_id`, if the source is one run, is added to the history of the name. Changed if the name is at
+        another revision than `seen` by now.
         """
         row = {name: record.get(name) for name in _KNOWN}
         with self._rows.writing() as connection:
-            known = select(publications.c.seq).where(publications.c.name == row["name"])
-            if connection.scalar(known) is None:
+            old = locked(connection, KIND, str(row["name"]))
+            before = None if old is None else {key: old[key] for key in _SAID}
+            after = {key: row[key] for key in _SAID}
+            if old is None:
                 connection.execute(insert(publications).values(row))
             else:
                 kept = {name: value for name, value in row.items() if name != "created"}
                 query = update(publications).where(publications.c.name == row["name"])
                 connection.execute(query.values(kept))
+            if before != after or seen is not None:
+                what = "created" if old is None else "changed"
+                write_change(connection, KIND, str(row["name"]), what, before=before, after=after, seen=seen)
             if run_id is not None:
-                newest = (
-                    select(shown_runs.c.run_id)
-                    .where(shown_runs.c.name == row["name"])
-                    .order_by(shown_runs.c.seq.desc())
-                    .limit(1)
-                )
-                if connection.scalar(newest) != run_id:
-                    said = {"name": row["name"], "run_id": run_id, "since": _now()}
-                    connection.execute(insert(shown_runs).values(said))
+                _show(connection, str(row["name"]), run_id)
 
     def get(self, name: str) -> dict[str, Any]:
-        """Return one row. UnknownName with the nearest name that there is."""
-        found = self.list()
-        for row in found:
-            if row["name"] == name:
-                return row
-        raise UnknownName("publication", name, [row["name"] for row in found], "See `tapebook published`.")
+        """Return one row. UnknownName with the nearest name that there is, `Deleted` of one in the trash."""
+        with self._rows.reading() as connection:
+            row = dict(kind_of(KIND).row(connection, name))
+        return {key: row[key] for key in _KNOWN}
 
-    def delete(self, name: str) -> None:
-        """Take a name away, with its history; its runs stay. UnknownName if there is none."""
-        self.get(name)
+    def delete(self, name: str, *, seen: int | None = None) -> None:
+        """Move a name, with its history, to the trash; its runs stay.
+
+        Raises
+        ------
+        UnknownName
+            If there is none.
+        Changed
+            If it is at another revision than `seen` by now.
+        """
         with self._rows.writing() as connection:
-            connection.execute(delete(shown_runs).where(shown_runs.c.name == name))
-            connection.execute(delete(publications).where(publications.c.name == name))
+            discard(connection, KIND, name, seen=seen)
 
     def shown(self, name: str | None = None) -> list[tuple[str, str, str]]:
         """List (name, run, since when) of the runs that were published by their id, newest first."""
@@ -72,16 +78,26 @@ class Publications:
         with self._rows.reading() as connection:
             return [(row.name, row.run_id, row.since) for row in connection.execute(query)]
 
-    def pin(self, run_id: str, note: str = "") -> None:
-        """Keep a run from every rule that clears old ones."""
+    def pin(self, run_id: str, note: str = "", *, seen: int | None = None) -> None:
+        """Keep a run from every rule that clears old ones.
+
+        Changed if it is at another revision than `seen` by now.
+        """
         with self._rows.writing() as connection:
+            held = locked(connection, "run", run_id)
             connection.execute(delete(pins).where(pins.c.run_id == run_id))
             connection.execute(insert(pins).values(run_id=run_id, note=note, created=_now()))
+            if held is not None:
+                write_change(connection, "run", run_id, "pinned", after={"why": note}, seen=seen)
 
-    def unpin(self, run_id: str) -> bool:
-        """Let the rules clear it again; say whether it was pinned."""
+    def unpin(self, run_id: str, *, seen: int | None = None) -> bool:
+        """Let the rules clear it again; say whether it was pinned. Changed as for `pin`."""
         with self._rows.writing() as connection:
-            return bool(connection.execute(delete(pins).where(pins.c.run_id == run_id)).rowcount)
+            held = locked(connection, "run", run_id)
+            was = bool(connection.execute(delete(pins).where(pins.c.run_id == run_id)).rowcount)
+            if held is not None and was:
+                write_change(connection, "run", run_id, "unpinned", seen=seen)
+            return was
 
     def pinned(self) -> dict[str, str]:
         """Return {run: note} of the pinned runs."""
@@ -104,6 +120,18 @@ class Publications:
         query = select(publications).order_by(publications.c.pinned.desc(), publications.c.seq.desc())
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query).mappings()]
+
+
+def _show(connection: Connection, name: str, run_id: str) -> None:
+    """Let a run be the newest that a name shows."""
+    newest = (
+        select(shown_runs.c.run_id)
+        .where(shown_runs.c.name == name)
+        .order_by(shown_runs.c.seq.desc())
+        .limit(1)
+    )
+    if connection.scalar(newest) != run_id:
+        connection.execute(insert(shown_runs).values(name=name, run_id=run_id, since=_now()))
 
 
 def _now() -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.changes import refuse_other, write_change
 from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.kinds import kind_of, refuse_deleted
 from tapebook.data.catalog.rows import Rows, plain
@@ -90,9 +90,12 @@ class Schedules:
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query).mappings()]
 
-    def change_state(self, name: str, state: str) -> None:
+    def change_state(self, name: str, state: str, *, seen: int | None = None) -> None:
         """Pause or resume. What became due during a pause is not made up."""
         with self._rows.writing() as connection:
+            if seen is not None:
+                kind_of(KIND).row(connection, name, hold=True)
+                refuse_other(connection, KIND, name, seen)
             here = (schedules.c.name == name) & (schedules.c.state != state)
             values = {"state": state} | ({"anchor": _utc()} if state == "active" else {})
             changed = connection.execute(update(schedules).where(here).values(values)).rowcount
@@ -104,18 +107,20 @@ class Schedules:
                 connection.execute(update(event_cursors).where(mine).values(after=newest))
         self.get(name)
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, seen: int | None = None) -> None:
         """Move a schedule with its history to the trash; its runs stay.
 
         Raises
         ------
         UnknownName
             If there is none.
+        Changed
+            If it is at another revision than `seen` by now.
         BadInput
             If a published name shows what it runs.
         """
         with self._rows.writing() as connection:
-            discard(connection, KIND, name)
+            discard(connection, KIND, name, seen=seen)
 
     # ---- what becomes due
 

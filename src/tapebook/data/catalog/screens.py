@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import latest, spoken, write_change
+from tapebook.data.catalog.changes import latest, refuse_other, spoken, write_change
 from tapebook.data.catalog.event_types import ScanHit
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.kinds import refuse_deleted
@@ -41,7 +41,14 @@ class Screens:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def save(self, name: str, asked: Mapping[str, Any], version: int | None = None) -> int:
+    def save(
+        self,
+        name: str,
+        asked: Mapping[str, Any],
+        version: int | None = None,
+        *,
+        seen: int | None = None,
+    ) -> int:
         """Keep a screen, or change one; return its version.
 
         Parameters
@@ -50,12 +57,15 @@ class Screens:
             expression, symbols (None for all), freq, adjust, note; a note that is not given stays.
         version : int, optional
             The version that the change was made from: a change that came between is not overwritten.
+        seen : int, optional
+            The revision that it was made from, which a note or a tag raises too.
         """
         now = _now()
         with self._rows.writing() as connection:
             old = _locked(connection, name)
             if version is not None and (old is None or old.version != version):
                 raise _refused(connection, name, None if old is None else old.version, version)
+            refuse_other(connection, "screen", name, seen)
             if old is None:
                 row = {"note": "", **asked, "name": name, "version": 1, "created": now, "updated": now}
                 connection.execute(insert(screens).values(row))
@@ -75,10 +85,10 @@ class Screens:
             row = connection.execute(select(screens).where(screens.c.name == name)).one_or_none()
             return _found(connection, name, row)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, seen: int | None = None) -> None:
         """Move a screen and its runs to the trash; UnknownName if there is none, BadInput if it is used."""
         with self._rows.writing() as connection:
-            discard(connection, "screen", name)
+            discard(connection, "screen", name, seen=seen)
 
     def runs(self, name: str, limit: int | None = 50) -> list[dict[str, Any]]:
         """List the runs of a screen, newest first."""

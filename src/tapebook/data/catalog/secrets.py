@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
@@ -36,23 +36,33 @@ class Secrets:
         """Return one row; UnknownName with the nearest name that there is."""
         return one(self._rows, secrets, "secret", name)
 
-    def put(self, name: str, seal: Callable[[int, set[str]], Sealed], *, when: str, who: str) -> int:
-        """Store a credential and return its version; `seal` gets the version and the keys' names in use."""
+    def put(
+        self,
+        name: str,
+        seal: Callable[[Mapping[str, Any], set[str]], Sealed],
+        *,
+        when: str,
+        who: str,
+        seen: int | None = None,
+    ) -> int:
+        """Store a credential and return its version; `seal` gets its row and the keys' names in use."""
         mine = secrets.c.id == name
         with self._rows.writing() as connection:
             _alone(connection)
             in_use = set(connection.scalars(select(secrets.c.key_id)))
-            before = connection.scalar(select(secrets.c.version).where(mine))
-            version = (before or 0) + 1
-            sealed, key_id = seal(version, in_use)
-            row = {"version": version, "sealed": sealed, "key_id": key_id, "updated": when, "who": who}
+            before = connection.execute(select(secrets).where(mine)).one_or_none()
+            version = 1 if before is None else before.version + 1
+            created = when if before is None else before.created
+            row = {"id": name, "version": version, "created": created, "updated": when, "who": who}
+            sealed, key_id = seal(row, in_use)
+            row |= {"sealed": sealed, "key_id": key_id}
             if before is None:
-                connection.execute(insert(secrets).values(id=name, created=when, **row))
+                connection.execute(insert(secrets).values(row))
             else:
                 connection.execute(update(secrets).where(mine).values(row))
             what = "created" if before is None else "changed"
-            write_change(connection, "secret", name, what, after={"version": version})
-        return version
+            write_change(connection, "secret", name, what, after={"version": version}, seen=seen)
+        return int(version)
 
     def reseal(self, again: Callable[[dict[str, Any]], Sealed]) -> int:
         """Replace every ciphertext in one transaction: all of them, or none if `again` raises."""
@@ -65,18 +75,20 @@ class Secrets:
                 connection.execute(changed.values(sealed=sealed, key_id=key_id))
         return len(rows)
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, seen: int | None = None) -> None:
         """Destroy one row: a credential that is forgotten lies in no trash.
 
         Raises
         ------
         UnknownName
             If there is none.
+        Changed
+            If it is at another revision than `seen` by now.
         BadInput
             If a schedule, a documentation target or a subscription uses it.
         """
         with self._rows.writing() as connection:
-            discard(connection, "secret", name)
+            discard(connection, "secret", name, seen=seen)
 
 
 def _alone(connection: Connection) -> None:

@@ -131,7 +131,9 @@ class Strategies:
             rows = connection.execute(query).mappings()
             return [plain(row) for row in rows]
 
-    def change(self, name: str, version: int | None = None, **values: Any) -> None:
+    def change(
+        self, name: str, version: int | None = None, *, seen: int | None = None, **values: Any
+    ) -> None:
         """Change columns of one version, or of every version of `name`; code and settings are never changed.
 
         Raises
@@ -147,7 +149,7 @@ class Strategies:
             found = sorted(connection.scalars(query))
             for number in found:
                 said = "changed" if what == "saved" else what
-                write_change(connection, KIND, f"{name}@{number}", said, after=values)
+                write_change(connection, KIND, f"{name}@{number}", said, after=values, seen=seen)
             if found:
                 put(connection, _changed(name, version, what))
                 return
@@ -157,16 +159,20 @@ class Strategies:
         """Hide one or every version of `name` from `list`; they stay readable."""
         self.change(name, version, archived=True)
 
-    def restore(self, name: str, version: int | None = None) -> None:
-        """Bring one or every version of `name` back from the archive and from the trash."""
+    def restore(self, name: str, version: int | None = None, *, seen: int | None = None) -> None:
+        """Bring one or every version of `name` back from the archive and from the trash.
+
+        Changed if one is at another revision than `seen` by now.
+        """
         query = select(trash.c.name).where(trash.c.kind == KIND, trash.c.going.is_(False))
         with self._rows.reading() as connection:
             deleted = set(connection.scalars(query))
         for own in sorted(deleted):
             base, _, number = own.rpartition("@")
             if base == name and version in (None, int(number)):
-                Trash(self._rows).restore(KIND, own)
-        self.change(name, version, archived=False)
+                Trash(self._rows).restore(KIND, own, seen=seen)
+                seen = None
+        self.change(name, version, seen=seen, archived=False)
 
     def delete(self, name: str, version: int, *, seen: int | None = None) -> tuple[str, ...]:
         """Move a version to the trash; archive it instead while a result, a run or a ledger names it.

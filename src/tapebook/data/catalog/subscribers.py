@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import write_change
+from tapebook.data.catalog.changes import refuse_other, write_change
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.kinds import refuse_deleted
 from tapebook.data.catalog.lease import clock
@@ -61,11 +61,13 @@ class Subscribers:
         secret: str | None = None,
         passing: bool = False,
         after: int | None = None,
+        seen: int | None = None,
     ) -> None:
         """Add a subscriber that hears what happens from now on, or after event number `after`.
 
         A passing one is forgotten an hour after it was last `seen`. One of the same name and kind that is
-        there already keeps its place in the topics that it has had; BadInput if its kind is another.
+        there already keeps its place in the topics that it has had; BadInput if its kind is another,
+        Changed if it is at another revision than `seen` by now.
         """
         wanted = list(topics)
         row: dict[str, Any] = {"name": name, "kind": kind, "topics": wanted, "target": target}
@@ -79,6 +81,7 @@ class Subscribers:
                 if connection.scalar(select(subscribers.c.kind).where(here)) is not None:
                     raise BadInput(f"there is a subscriber {name!r} of another kind: choose another name")
                 connection.execute(insert(subscribers).values(row))
+            refuse_other(connection, "subscription", name, seen)
             had = set(
                 connection.scalars(select(event_cursors.c.topic).where(event_cursors.c.subscriber == name))
             )
@@ -93,7 +96,7 @@ class Subscribers:
                 what = "changed" if known else "created"
                 write_change(connection, "subscription", name, what, after={"kind": kind, "topics": wanted})
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, *, seen: int | None = None) -> None:
         """Move a subscriber with its cursors and dead letters to the trash; a passing one is forgotten.
 
         UnknownName if there is none.
@@ -101,7 +104,7 @@ class Subscribers:
         with self._rows.writing() as connection:
             here = (subscribers.c.name == name) & subscribers.c.passing.is_(True)
             if not connection.execute(delete(subscribers).where(here)).rowcount:
-                discard(connection, "subscription", name)
+                discard(connection, "subscription", name, seen=seen)
 
     def get(self, name: str) -> Row[Any]:
         """Return one row; UnknownName says the nearest name."""

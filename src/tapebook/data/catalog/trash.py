@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import now, refuse_other, spoken, write_change
+from tapebook.data.catalog.changes import latest, now, refuse_other, revision_of, spoken, write_change
 from tapebook.data.catalog.item_tables import tags, trash
 from tapebook.data.catalog.items import announce, forget_words
-from tapebook.data.catalog.kinds import Kind, in_trash, kind_of, refuse_deleted
+from tapebook.data.catalog.kinds import Kind, in_trash, kind_of, locked, refuse_deleted
 from tapebook.data.catalog.rows import Rows
 from tapebook.data.catalog.tables import Json, event_cursors, events, schedules
 from tapebook.data.catalog.uses import refuse_used
@@ -60,29 +60,36 @@ class Trash:
         with self._rows.writing() as connection:
             discard(connection, kind, name, seen=seen)
 
-    def restore(self, kind: str, name: str) -> None:
+    def restore(self, kind: str, name: str, *, seen: int | None = None) -> None:
         """Bring an item back as it was; of several of this name the one that was deleted last.
 
         Raises
         ------
         UnknownName
             If none of this name lies in the trash.
+        Changed
+            If the name is at another revision than `seen` by now.
         BadInput
-            If there is another one of this name by now, or it is being destroyed.
+            If there is another one of this name by now, it is being destroyed, or what it shows is gone.
         """
         with self._rows.writing() as connection:
             row = _held(connection, kind, name)
+            refuse_other(connection, kind, name, seen)
             _put_back(connection, kind_of(kind), row)
 
     def list(self, kind: str | None = None) -> list[dict[str, Any]]:
-        """List what lies here, newest first: number, kind, name, deleted, who, note, going."""
+        """List what lies here, newest first: number, kind, name, revision, deleted, who, note, going."""
         query = select(trash).order_by(trash.c.seq.desc())
         if kind is not None:
             query = query.where(trash.c.kind == kind)
         with self._rows.reading() as connection:
             rows = connection.execute(query).mappings().all()
+            at = {
+                (row["kind"], row["name"]): revision_of(latest(connection, row["kind"], row["name"]))
+                for row in rows
+            }
         return [
-            {"number": row["seq"]}
+            {"number": row["seq"], "revision": at[row["kind"], row["name"]]}
             | {column: row[column] for column in ("kind", "name", "deleted", "who")}
             | {"note": row["content"]["row"].get(kind_of(row["kind"]).note.name) or "", "going": row["going"]}
             for row in rows
@@ -176,6 +183,8 @@ def _put_back(connection: Connection, kind: Kind, row: Any) -> None:
             f"there is another {kind.name} {row.name} by now: delete that one first, "
             f"or leave the one of {spoken(row.deleted)} in the trash"
         )
+    if kind.name == "publication":
+        _refuse_gone(connection, content["row"]["source"])
     seq = _insert(connection, kind.table, content["row"])
     for part in kind.parts:
         for one in content.get(part.table.name, ()):
@@ -187,6 +196,17 @@ def _put_back(connection: Connection, kind: Kind, row: Any) -> None:
     connection.execute(delete(trash).where(trash.c.seq == row.seq))
     write_change(connection, kind.name, row.name, "restored")
     announce(connection, kind.name, row.name, "restored")
+
+
+def _refuse_gone(connection: Connection, source: Mapping[str, Any]) -> None:
+    """A name does not come back to show what was deleted meanwhile."""
+    for kind in ("run", "schedule"):
+        name = source.get(kind)
+        if name is not None and locked(connection, kind, name) is None:
+            raise BadInput(
+                f"{kind} {name}, which it shows, was deleted meanwhile: bring it back first "
+                f"(`tapebook {kind_of(kind).command} restore {name}`), or publish another under the name"
+            )
 
 
 def _insert(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:

@@ -73,13 +73,14 @@ class Universes:
         with self._rows.reading() as connection:
             return [plain(row) for row in connection.execute(query.order_by(universes.c.id)).mappings()]
 
-    def save(self, universe: Universe, who: str) -> int:
+    def save(self, universe: Universe, who: str, *, seen: int | None = None) -> int:
         """Save it in place of the one of its name, and return its new version.
 
         Raises
         ------
         Changed
-            If somebody has saved it since `universe.version`: nothing is overwritten unseen.
+            If somebody has saved it since `universe.version`, or it is at another revision than `seen`:
+            nothing is overwritten unseen.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds")
         told: dict[str, Any] = {"note": universe.note, "updated": now, "who": who}
@@ -106,13 +107,13 @@ class Universes:
             row = {"name": universe.name, "version": version, "members": after, "at": now, "who": who}
             connection.execute(insert(universe_versions).values(row))
             what, came = "changed" if universe.version else "created", _beside(after, before)
-            write_change(connection, "universe", universe.name, what, before=went, after=came)
+            write_change(connection, "universe", universe.name, what, before=went, after=came, seen=seen)
         return version
 
-    def delete(self, name: str) -> None:
+    def delete(self, name: str, *, seen: int | None = None) -> None:
         """Move one to the trash; UnknownName if there is none, BadInput if a screen or a schedule uses it."""
         with self._rows.writing() as connection:
-            discard(connection, "universe", name)
+            discard(connection, "universe", name, seen=seen)
 
     def _next(self, connection: Connection, universe: Universe) -> int:
         """Count on, also where a name is used again: a version stays what it was."""

@@ -98,9 +98,14 @@ def _published(
     return Published(name, document.key, what, remote.url, remote.id)
 
 
-def delete(catalog: Catalog, outside: Outside, name: str, key: str) -> None:
-    """Take a page away at its tool, then its row; UnknownName if it is not known."""
+def delete(catalog: Catalog, outside: Outside, name: str, key: str, *, revision: int | None = None) -> None:
+    """Take a page away at its tool, then its row; UnknownName if it is not known.
+
+    Changed if the target is at another revision than the one given: the page may be another by now.
+    """
     kept = catalog.documents.target(name)
+    if revision is not None:
+        catalog.items.refuse("document", name, revision)
     row = catalog.documents.one(name, key)
     if row["remote_id"] is not None:
         target = get(kept["kind"], **kept["options"])
