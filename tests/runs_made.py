@@ -26,7 +26,7 @@ def alive(pid):
         return False
 
 
-def until(said, seconds=30):
+def until(said, seconds=60):
     """Wait until it says so; return what it says in the end."""
     end = time.monotonic() + seconds
     while not said() and time.monotonic() < end:

@@ -235,7 +235,7 @@ def test_no_code_runs_whatever_the_viewer_sends(server, kernel, tmp_path):
     assert not target.exists()
 
 
-def hear(line, until, seconds=20):
+def hear(line, until, seconds=60):
     """Kinds of messages that come until one does."""
     kinds, deadline = [], time.monotonic() + seconds
     while until not in kinds and time.monotonic() < deadline:

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from urllib.request import urlopen
 
 import psutil
@@ -70,8 +69,6 @@ def test_it_ends_with_its_kernels(config, ending):
         started = " ".join(word for child in below for word in child.cmdline())
         assert "warm/client.py" in started or "ipykernel" in started  # warm, or cold where no server is
         desk.send_signal(getattr(signal, ending))
-        assert desk.wait(timeout=30) == 0
-    deadline = time.monotonic() + 10
-    while any(child.is_running() and child.status() != "zombie" for child in below):
-        assert time.monotonic() < deadline, "something was left behind"
-        time.sleep(0.1)
+        assert desk.wait(timeout=60) == 0
+    _, alive = psutil.wait_procs(below, timeout=60)
+    assert not alive, "something was left behind"

@@ -229,8 +229,8 @@ def test_a_sleeper_is_woken(catalog, config):
         assert time.monotonic() - began >= 0.29
         writer.start()
         began = time.monotonic()
-        assert waiter.wait(20)
-        assert time.monotonic() - began < 5
+        assert waiter.wait(120)
+        assert time.monotonic() - began < 60
     writer.join()  # it has told, but may still hold a connection, which no catalogue closes that ends before
 
 

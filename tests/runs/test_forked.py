@@ -22,7 +22,7 @@ def server(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(tmp_path / "socket"))
         listener.listen()
-        listener.settimeout(10)
+        listener.settimeout(60)
         yield listener
 
 
@@ -42,9 +42,9 @@ def test_an_answer_may_come_late(server, tmp_path):
         connection.sendall(json.dumps({"pid": process.pid}).encode() + b"\n")
         assert until(lambda: kernel.poll() is None and kernel.pid == process.pid)
         kernel.send_signal(signal.SIGTERM)
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(60) == -signal.SIGTERM
         connection.sendall(b'{"exit": -15}\n')
-        assert kernel.wait(10) == -signal.SIGTERM
+        assert kernel.wait(60) == -signal.SIGTERM
         kernel.kill()
     assert (kernel.started, kernel.returncode) == ("warm", -signal.SIGTERM)
     assert (tmp_path / "kernel.log").read_text() == f"{client.WARM}{process.pid}\n"
@@ -55,7 +55,7 @@ def test_a_kill_before_the_answer_starts_nothing(server, tmp_path):
     connection, _ = server.accept()
     kernel.kill()
     with connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         assert connection.makefile("rb").readlines()[1:] == []  # what was asked, and then the end
     assert (kernel.poll(), kernel.pid) == (-signal.SIGKILL, 0)
     assert (tmp_path / "kernel.log").read_text() == ""
@@ -71,7 +71,7 @@ def test_without_a_fork_it_starts_cold_and_says_why(server, tmp_path, answer, wh
     connection.makefile("rb").readline()
     connection.sendall(answer)
     connection.close()
-    assert kernel.wait(30) == 3
+    assert kernel.wait(60) == 3
     assert kernel.started.startswith("cold: ")
     assert why in kernel.started
     assert why in (tmp_path / "kernel.log").read_text()
@@ -80,4 +80,4 @@ def test_without_a_fork_it_starts_cold_and_says_why(server, tmp_path, answer, wh
 def test_nobody_listens(tmp_path):
     kernel = ask(tmp_path)
     assert kernel.started == "cold: no fork server is running"
-    assert kernel.wait(30) == 3
+    assert kernel.wait(60) == 3

@@ -166,7 +166,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(sample_home, tmp_path):
     while not (calls.exists() and calls.stat().st_size > 40) and time.monotonic() < patience:
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=20)
+    stdout, stderr = running.communicate(timeout=120)
     assert running.returncode == 130, stderr
     assert "stopped: " in stderr
     assert f"--resume {out}" in stderr
