@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+import naive_moves
+from tapebook.data import quality_moves
 from tapebook.data.calendar import expected_bars
 from tapebook.data.quality import check, check_all, worst
-from tapebook.data.quality_moves import SPIKE, _unusual
+from tapebook.data.quality_moves import _unusual, jumps
 
 
 def clean(T=400, seed=0, calendar="XNYS", freq="1d", start="2015-01-02", end="2018-01-01"):
@@ -246,19 +248,45 @@ def test_one_bar_or_none():
     assert isinstance(judge(put(clean(), 3, volume=0.0))["ts"][0].astimezone(UTC), datetime)
 
 
-def slow_unusual(moves):
-    """Every move beside a rolling median of all of them: what `_unusual` does for the large ones alone."""
-    size = pl.Series(np.abs(moves))
-    around = size.rolling_median(min(61, len(moves) | 1), min_samples=1, center=True).to_numpy()
-    floor = max(float(size.median()) / 2, 1e-4)
-    return np.flatnonzero(np.abs(moves) > SPIKE * np.maximum(around, floor)).tolist()
-
-
 @given(st.integers(2, 200), st.integers(0, 10**6))
 def test_unusual_moves_are_those_of_the_slow_way(n, seed):
     chance = np.random.default_rng(seed)
     moves = chance.standard_t(1.5, n) * 0.01 * (chance.random(n) < chance.choice([1.0, 0.4]))
-    assert _unusual(moves) == slow_unusual(moves)
+    assert _unusual(moves, np.array([n + 1])).tolist() == naive_moves.unusual(moves)
+
+
+@given(
+    st.lists(st.integers(0, 140), min_size=1, max_size=5), st.integers(0, 10**6), st.sampled_from([1, 20000])
+)
+def test_jumps_of_many_symbols_are_those_of_the_slow_way(sizes, seed, block):
+    """Bad prints, splits with and without a record, gaps in closes and opens, of symbols of any length."""
+    chance, total = np.random.default_rng(seed), sum(sizes)
+    close = np.round(50 * np.exp(np.cumsum(chance.standard_t(2.0, total) * 0.02)), 2)
+    close *= np.cumprod(
+        np.where(chance.random(total) < 0.03, chance.choice([0.5, 2.0, 1 / 3, 1.5, 0.7], total), 1)
+    )
+    spiked = np.flatnonzero(chance.random(total) < 0.04)
+    close[spiked] *= chance.choice([0.4, 1.1, 1.6, 2.0], len(spiked))
+    values = {
+        name: np.abs(close) * chance.choice([1.0, 1.01, 0.5], total) for name in ("open", "high", "low")
+    }
+    values |= {"close": np.where(chance.random(total) < 0.02, chance.choice([np.nan, -1.0], total), close)}
+    values["open"][chance.random(total) < 0.1] = np.nan
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])[np.array(sizes) > 0]
+    stamps = np.concatenate([np.arange(size) for size in sizes]).astype("datetime64[us]")
+    record = {
+        at: (
+            np.sort(chance.integers(0, 150, 3)).astype("datetime64[us]"),
+            chance.choice([1.0, 2.0, 1.5], 3),
+            d,
+        )
+        for at in range(len(starts))
+        if (d := chance.choice([0.0, 5.0], 3)).any()
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality_moves, "BLOCK", block)
+        found = jumps(stamps, values, starts, record)
+    assert found == naive_moves.jumps(stamps, values, starts, record)
 
 
 def test_many_symbols_are_judged_as_each_alone():

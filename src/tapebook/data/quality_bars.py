@@ -53,12 +53,13 @@ def _high_below_low(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Findi
 
 def _outside_range(v: dict[str, np.ndarray], _starts: np.ndarray) -> list[Finding]:
     found: list[Finding] = []
-    fits = ~(v["high"] < v["low"])
     for name in ("open", "close"):
-        over = np.maximum(v[name] - v["high"], v["low"] - v[name])
-        for row in np.flatnonzero(fits & (over > 1e-9 * np.abs(v[name]))):
-            told = f"{name} {v[name][row]:g} outside low {v['low'][row]:g} to high {v['high'][row]:g}"
-            found.append(("outside_range", "warning", int(row), float(over[row]), told))
+        for row in np.flatnonzero((v[name] > v["high"]) | (v[name] < v["low"])).tolist():
+            price, low, high = (float(v[what][row]) for what in (name, "low", "high"))
+            over = max(price - high, low - price)
+            if low <= high and over > 1e-9 * abs(price):
+                told = f"{name} {price:g} outside low {low:g} to high {high:g}"
+                found.append(("outside_range", "warning", row, over, told))
     return found
 
 
@@ -112,6 +113,8 @@ CHECKS: tuple[Check, ...] = (
 
 def runs(mask: np.ndarray, starts: np.ndarray | None = None) -> Iterable[tuple[int, int]]:
     """First row and length of each run of true rows; a run ends where another symbol starts."""
+    if not mask.any():
+        return []
     padded = np.concatenate([[0], mask.astype(np.int8), [0]])
     steps = np.diff(padded)
     firsts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
