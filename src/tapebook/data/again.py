@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from inspect import isfunction
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from tapebook.errors import TapebookError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 Given = ParamSpec("Given")
+Part = TypeVar("Part")
 PATIENCE = 120.0
 """Seconds that a database is waited for."""
 STEP = 0.2
@@ -49,6 +51,10 @@ _GONE = (
 _COMING = ("the database system is", "not yet accepting connections")
 
 
+class Away(TapebookError):
+    """The database did not come back in time; whoever waited within this wait does not wait once more."""
+
+
 def lost(error: BaseException) -> bool:
     """Whether an error says that the connection to the database is gone, or that there is none yet."""
     return any(word in _text(error) for word in (*_GONE, *_COMING))
@@ -70,7 +76,7 @@ def again(
 
     Raises
     ------
-    TapebookError
+    Away
         If it has not come back after two minutes.
     """
     until, wait = time.monotonic() + PATIENCE, STEP
@@ -78,16 +84,53 @@ def again(
         try:
             return act()
         except Exception as error:
-            if not lost(error) or not (met or any(word in _text(error) for word in _COMING)):
+            if (
+                isinstance(error, Away)
+                or not lost(error)
+                or not (met or any(word in _text(error) for word in _COMING))
+            ):
                 raise
             forget()
             if time.monotonic() > until:
-                raise TapebookError(
+                raise Away(
                     f"the database has been away for {PATIENCE:.0f} seconds: start it and try again. "
                     "What was written before is there; what was under way was undone"
                 ) from error
         time.sleep(wait)
         wait = min(2 * wait, LONGEST)
+
+
+def lasting(part: type[Part]) -> type[Part]:
+    """Make the public methods of a part of the catalogue wait for its database, see `again`.
+
+    Each is one transaction, which a lost connection undoes; whether one landed whose end was not heard,
+    `Rows.writing` asks the server.
+    """
+    for name, method in list(vars(part).items()):
+        if isfunction(method) and not name.startswith("_"):
+            setattr(part, name, _lasting(method))
+    return part
+
+
+def _lasting(method: Callable[..., Answer]) -> Callable[..., Answer]:
+    @wraps(method)
+    def lastingly(self: _WithRows, /, *args: Any, **given: Any) -> Answer:
+        return again(partial(method, self, *args, **given), met=self._rows.met)
+
+    return lastingly
+
+
+class _Rows(Protocol):
+    """What says whether its database was reached before."""
+
+    @property
+    def met(self) -> bool: ...
+
+
+class _WithRows(Protocol):
+    """What has rows."""
+
+    _rows: _Rows
 
 
 class _Stored(Protocol):

@@ -43,11 +43,13 @@ def compact(store: Store, keep: Collection[int], until: int | None = None) -> Co
     with store.alone() as cursor:
         before = _size(store, cursor)
         dropped = _expire(cursor, keep, until)
-        for table in TABLES:
-            cursor.execute(
-                f"CALL ducklake_rewrite_data_files('{NAME}', '{table}', delete_threshold => {WORTH})"
-            )
-        cursor.execute(f"CALL ducklake_merge_adjacent_files('{NAME}')")
+        rewrite = [
+            f"rewrite_data_files('{NAME}', '{table}', delete_threshold => {WORTH})" for table in TABLES
+        ]
+        for call in (*rewrite, f"merge_adjacent_files('{NAME}')"):
+            with store.transaction(cursor) as work:
+                cursor.execute(f"CALL ducklake_{call}")
+                work.changed = True
         dropped += _expire(cursor, {*keep, newest(cursor)}, until)
         cursor.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
         after = _size(store, cursor)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tapebook.data.edit_checks import KEY, judge, refuse_keys, refuse_missing, refuse_unseen, refuse_wrong
-from tapebook.data.edit_log import COLUMNS, Log, empty, frame, moment, refuse_changed
+from tapebook.data.edit_log import COLUMNS, Log, empty, frame, refuse_changed, refuse_undone
 from tapebook.data.store import NAME, Store, Transaction
-from tapebook.errors import BadInput, NoData, UnknownName
+from tapebook.errors import NoData, UnknownName
 from tapebook.schema import FIELDS
 
 if TYPE_CHECKING:
@@ -57,50 +57,71 @@ def edit(
     refuse_keys(bars)
     if not store.exists():
         raise UnknownName("symbol", str(bars["symbol"][0]), (), "The lake is empty.")
-    with store.writing() as work:
-        log = Log(store, work.cursor)
-        found = _beside(work.cursor, bars)
-        refuse_missing(work.cursor, found, add)
-        refuse_unseen(work.cursor, log, found, bars, seen, who)
-        after = _merged(found)
-        after = after.filter(_differs())
-        if not len(after):
-            return Edited(None, log.snapshot(), _told(after))
-        refuse_wrong(work.cursor, after, force)
-        number = log.next()
-        if dry_run:
-            return Edited(number, log.snapshot(), _told(after))
-        _replace(work, after)
-        judge(work.cursor, after)
-        _record(work, log, after, number, reason, who)
-        work.note = f"edit {number} by {who}: {reason}"
-    return Edited(number, work.snapshot, _told(after))
+    sent: list[int] = []
+
+    def act() -> Edited:
+        with store.writing() as work:
+            log = Log(store, work.cursor)
+            if (landed := _landed(log, sent, who, reason)) is not None:
+                return landed
+            found = _beside(work.cursor, bars)
+            refuse_missing(work.cursor, found, add)
+            refuse_unseen(work.cursor, log, found, bars, seen, who)
+            after = _merged(found)
+            after = after.filter(_differs())
+            if not len(after):
+                return Edited(None, log.snapshot(), _told(after))
+            refuse_wrong(work.cursor, after, force)
+            number = log.next()
+            if dry_run:
+                return Edited(number, log.snapshot(), _told(after))
+            _replace(work, after)
+            judge(work.cursor, after)
+            _record(work, log, after, number, reason, who)
+            work.note = f"edit {number} by {who}: {reason}"
+            sent.append(number)
+        return Edited(number, work.snapshot, _told(after))
+
+    return store.again(act)
 
 
 def undo(store: Store, number: int, *, reason: str, who: str) -> Edited:
     """Put back what a change by hand changed; see `Lake.undo`."""
     if not store.exists():
         raise _no_edit(number, ())
-    with store.writing() as work:
-        log = Log(store, work.cursor)
-        rows = log.rows(f"number = {number}")
-        if not len(rows):
-            raise _no_edit(number, [str(n) for n in log.numbers()])
-        later = log.rows(f"undoes = {number}")
-        if len(later):
-            by = later.row(0, named=True)
-            raise BadInput(
-                f"edit {number} was undone already, by {by['who']} on {moment(by['time'])} "
-                f"(edit {by['number']})"
-            )
-        back = _backwards(work.cursor, log, rows)
-        _replace(work, back)
-        _bring_back(work, rows)
-        judge(work.cursor, back)
-        fresh = log.next()
-        _record(work, log, back, fresh, reason, who, undoes=number)
-        work.note = f"edit {fresh} by {who}: undoes edit {number}{f', {reason}' if reason else ''}"
-    return Edited(fresh, work.snapshot, _told(back))
+    sent: list[int] = []
+
+    def act() -> Edited:
+        with store.writing() as work:
+            log = Log(store, work.cursor)
+            if (landed := _landed(log, sent, who, reason)) is not None:
+                return landed
+            rows = log.rows(f"number = {number}")
+            if not len(rows):
+                raise _no_edit(number, [str(n) for n in log.numbers()])
+            refuse_undone(log, number)
+            back = _backwards(work.cursor, log, rows)
+            _replace(work, back)
+            _bring_back(work, rows)
+            judge(work.cursor, back)
+            fresh = log.next()
+            _record(work, log, back, fresh, reason, who, undoes=number)
+            work.note = f"edit {fresh} by {who}: undoes edit {number}{f', {reason}' if reason else ''}"
+            sent.append(fresh)
+        return Edited(fresh, work.snapshot, _told(back))
+
+    return store.again(act)
+
+
+def _landed(log: Log, sent: Sequence[int], who: str, reason: str) -> Edited | None:
+    """What an earlier try stored whose answer was lost with the connection, if it did."""
+    import polars as pl
+
+    if not sent:
+        return None
+    rows = log.rows(f"number = {sent[-1]}")
+    mine = rows.filter((pl.col("who") == who) & (pl.col("reason") == reason))
+    return Edited(sent[-1], log.snapshot(), _told(mine)) if len(mine) else None
 
 
 def strike(work: Transaction, condition: str, *, store: Store, reason: str, who: str) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data.store import NAME, Store, among, newest
-from tapebook.errors import Changed
+from tapebook.errors import BadInput, Changed
 from tapebook.schema import FIELDS
 
 if TYPE_CHECKING:
@@ -152,6 +152,16 @@ def refuse_changed(log: Log, wrong: pl.DataFrame, field: str, seen: str, where: 
         f"{values(row[f'was_{field}'])} now and was {values(row[seen])} {where}{more}. Nothing was "
         "overwritten: look again, then say the newest snapshot (seen=, --seen)"
     )
+
+
+def refuse_undone(log: Log, number: int) -> None:
+    """Raise BadInput if an edit was undone before; it says by whom."""
+    later = log.rows(f"undoes = {number}")
+    if len(later):
+        by = later.row(0, named=True)
+        raise BadInput(
+            f"edit {number} was undone already, by {by['who']} on {moment(by['time'])} (edit {by['number']})"
+        )
 
 
 def refuse_others(log: Log, found: pl.DataFrame, who: str) -> None:

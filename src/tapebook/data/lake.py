@@ -193,16 +193,19 @@ class Lake:
         """
         return undo(self._store, number, reason=reason, who=who)
 
+    @patient
     def edits(
         self, symbols: Sequence[str] | None = None, *, number: int | None = None, limit: int | None = 100
     ) -> pl.DataFrame:
         """List changes by hand, newest first: one row an edit, symbol and length; of `number` its bars."""
         return edits(self._store, symbols, number, limit)
 
+    @patient
     def corrections(self, symbols: Sequence[str], freq: str | Frequency = "1d") -> pl.DataFrame:
         """Return the bars that a correction stands for now: the last rows of `edits` of each."""
         return corrections(self._store, symbols, str(Frequency.parse(freq)))
 
+    @patient
     def compact(
         self, *, keep: Collection[int] = (), until: int | None = None, undoable: float = UNDOABLE_DAYS
     ) -> Compacted:
@@ -335,6 +338,7 @@ class Lake:
         names, length = _names(symbols), Frequency.parse(freq)
         return self._or_empty(None, lambda view: read.last(view, names, length), dict)
 
+    @patient
     def names(self) -> dict[str, str]:
         """Name of each symbol that there is, by the symbol."""
         try:

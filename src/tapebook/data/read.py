@@ -93,6 +93,7 @@ def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Ans
                 raise words from None
             if not moved(error):
                 raise
+            store.repair()
             reason = f"it was tidied up during each of them, or cannot be read: {str(error).splitlines()[0]}"
     raise TapebookError(f"the lake could not be read in {TRIES} attempts: {reason}")
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tapebook.data import direct, s3
+from tapebook.data import direct, s3, unheard
 from tapebook.data.again import again
 from tapebook.data.store_lock import file_lock, postgres_create, postgres_has, postgres_lock, sqlite_has
 from tapebook.errors import ConfigError, NoData, TapebookError
@@ -120,17 +120,39 @@ class Store:
         """
         self._may_write()
         with s3.told(self.files), closing(self._cursor(create=True)) as cursor, self.lock():
-            cursor.execute("BEGIN")
-            try:
-                transaction = Transaction(cursor, note=note)
+            with self.transaction(cursor) as transaction:
+                transaction.note = note
                 yield transaction
-                if transaction.changed:
-                    cursor.execute(f"CALL {NAME}.set_commit_message('tapebook', ?)", [transaction.note])
-                cursor.execute("COMMIT" if transaction.changed else "ROLLBACK")
-                transaction.snapshot = newest(cursor)
-            except BaseException:
-                undo(cursor)
-                raise
+            transaction.snapshot = newest(cursor)
+
+    @contextmanager
+    def transaction(self, cursor: DuckDBPyConnection) -> Iterator[Transaction]:
+        """One transaction of who holds the writers' lock: kept at the end if it changed anything."""
+        guarded = not self.config.embedded and not s3.is_s3(self.files)
+        if guarded:
+            unheard.give_back(self.files, cursor, self.metadata, forget=True)
+        before = unheard.written(self.files) if guarded else set()
+        cursor.execute("BEGIN")
+        try:
+            transaction = Transaction(cursor)
+            yield transaction
+            if not transaction.changed:
+                cursor.execute("ROLLBACK")
+                return
+            if transaction.note:
+                cursor.execute(f"CALL {NAME}.set_commit_message('tapebook', ?)", [transaction.note])
+            with unheard.guarded(self.files, before) if guarded else nullcontext():
+                cursor.execute("COMMIT")
+        except BaseException:
+            undo(cursor)
+            raise
+
+    def repair(self) -> None:
+        """Give back files that the lost commit of a process took away, which came to no other write."""
+        if self.config.embedded or s3.is_s3(self.files):
+            return
+        with closing(self.reading()) as cursor:
+            unheard.give_back(self.files, cursor, self.metadata, forget=False)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

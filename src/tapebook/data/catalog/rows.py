@@ -96,14 +96,24 @@ class Rows:
                 raise
 
     def _landed(self, number: str) -> bool:
-        """Whether a transaction was kept: known to the server once it is back and has ended it."""
-        query = text("SELECT pg_xact_status(CAST(:number AS xid8))").bindparams(number=number)
+        """Whether a transaction was kept, as the server says once it is back.
 
-        def status() -> str | None:
+        One still in progress there has nobody to end it: the server did not see the connection break.
+        """
+        status = text("SELECT pg_xact_status(CAST(:number AS xid8))").bindparams(number=number)
+        end = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE backend_xid = CAST(CAST(:number AS xid8) AS xid)"
+        ).bindparams(number=number)
+
+        def ask() -> str | None:
             with self._engine.connect() as connection:
-                return connection.scalar(query)
+                told: str | None = connection.scalar(status)
+                if told == "in progress":
+                    connection.execute(end)
+                return told
 
-        while (told := again(status)) == "in progress":
+        while (told := again(ask)) == "in progress":
             time.sleep(0.05)
         return told == "committed"
 
