@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from base64 import b64encode
 from functools import partial
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from tapebook.errors import BadParameter, RunFailed, TapebookError, UnknownName
 from tapebook.integration.event_webhooks import deliver_all
 from tapebook.integration.outside import Outside
 from tapebook.integration.vault import reveal
+from tapebook.runs import notice
 
 VALUE = "Xq7-planted&<credential>\"'\\ü-0451"
 CARELESS = [
@@ -175,6 +177,7 @@ def test_no_integration_says_a_planted_credential(home, tmp_path, monkeypatch):
                 "github-issue": {"to": "me/mine", "api": tool.url},
                 "github-gist": {"api": tool.url},
                 "google-docs": {"to": "folder", "api": tool.url},
+                "github-wiki": {"to": f"{tool.url}/notes.wiki.git"},
             }.items():
                 desk.documents.add(kind, kind, token="secret:broker", **options)
                 with pytest.raises(TapebookError) as caught:
@@ -184,15 +187,21 @@ def test_no_integration_says_a_planted_credential(home, tmp_path, monkeypatch):
             desk.catalog.events.add(IntegrationFailed(integration="x", what="y", error=f"bad {ASCII}"))
             deliver_all(desk.config, desk.catalog, "me", Patience(tries=1, first=0.0))
             assert not desk.dead_letters().empty
-            assert len(desk.documents.list()) == 6
+            tell(desk, f"json://me:{quote(ASCII, safe='')}@{tool.url.partition('://')[2]}/notices")
+            assert len(desk.documents.list()) == 7
             said += [
                 desk.dead_letters().to_csv(),
                 desk.subscribers().to_csv(),
                 desk.documents.list().to_csv(),
+                str(desk.catalog.notices.list()),
+                desk.schedules().to_csv() + str(desk.load_schedule("nightly")),
             ]
             said += [str(event.message()) for event in desk.events(None)]
             heard = str(tool.asked)
             assert heard.count("Xq7-planted") > 5, "it was sent"
+            for path, who in (("/notes.wiki.git/info/refs", "x-access-token"), ("/notices", "me")):
+                sent = [headers["authorization"] for _, at, headers, _ in tool.asked if at == path]
+                assert f"Basic {b64encode(f'{who}:{ASCII}'.encode()).decode()}" in sent
             assert found(home, ASCII) == [], "while it is open, write-ahead logs included"
             assert any(home.rglob("*-wal"))
     finally:
@@ -204,6 +213,18 @@ def test_no_integration_says_a_planted_credential(home, tmp_path, monkeypatch):
     (home / "said.txt").write_text("\n".join(said))
     assert found(home, ASCII) == []
     assert redact.MASK in "\n".join(said)
+
+
+def tell(desk, channel):
+    """A schedule's run fails, and its notice is not taken."""
+    desk.schedule("nightly", "careless", cron="0 7 * * *", notify=channel)
+    number = desk.catalog.schedules.due_now("nightly", "now-1")
+    held = desk.catalog.occasions.claim("me", 60.0, number)
+    row = desk.catalog.schedules.get("nightly")
+    told = notice.compose(row, "failure", "nightly failed", f"refused with {ASCII}")
+    assert desk.catalog.occasions.end(held, "failed", f"401 for {ASCII}", None, tell=told)
+    assert notice.send_all(desk.config, desk.catalog, "me", Patience(tries=1, first=0.0)) == 0
+    assert "401" in desk.catalog.notices.list()[0]["error"]
 
 
 @pytest.mark.slow

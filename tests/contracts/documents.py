@@ -1,11 +1,14 @@
 """What every target of findings keeps to, whatever tool is behind it."""
 
 import threading
+import time
 
 import pytest
 
-from integration.findings import desk_of, document
+from integration.findings import desk_of, document, drip, drip_headers, hang
 from tapebook.errors import TapebookError
+from tapebook.integration import deadline
+from tapebook.integration.documents import base
 from tapebook.integration.documents.publish import delete, publish
 from tapebook.integration.outside import Outside
 
@@ -123,6 +126,23 @@ class WebContract(TargetContract):
         assert self.publish().outcome == "created"
         assert len(self.pages()) == 1
         assert max(self.waited) > 1.5
+
+    @pytest.mark.parametrize("fault", [drip, drip_headers, hang], ids=lambda fault: fault.__name__)
+    def test_an_answer_that_does_not_end_is_given_up_and_asked_for_again(self, fault, monkeypatch):
+        monkeypatch.setattr(deadline, "LONGEST", 0.6)
+        self.web.faults.append(fault)
+        assert self.publish().outcome == "created"
+        assert len(self.pages()) == 1
+
+    def test_a_tool_that_is_slow_at_everything_is_given_up(self, monkeypatch):
+        monkeypatch.setattr(deadline, "LONGEST", 0.3)
+        monkeypatch.setattr(base, "WHOLE", 0.5)
+        self.web.faults += [drip] * 20
+        begun = time.monotonic()
+        with pytest.raises(TapebookError, match=r"took longer than (0\.\d+|0\.5) s"):
+            self.publish()
+        assert time.monotonic() - begun < 20, "a busy machine, too, is done long before twenty answers end"
+        assert "took longer than" in self.desk.documents.list()["error"][0]
 
     def test_a_lost_answer_makes_no_second_page(self):
         """The tool makes the page, and its answer breaks off."""

@@ -17,6 +17,11 @@ from tapebook.data.catalog import Catalog
 from tapebook.data.catalog.event_types import RunFinished, ScanHit
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.tables import event_cursors
+from tapebook.integration.event_delivery import Undelivered, redeliver
+
+
+class Crash(BaseException):
+    """The program ends in the middle."""
 
 
 def hit(symbol):
@@ -44,6 +49,7 @@ class Outbox(RuleBasedStateMachine):
         self.catalog = Catalog.open(Config.load(self.home))
         self.written = {"scan.hit": [], "run.finished": []}
         self.since, self.had, self.dead = {}, {}, {}
+        self.letters, self.late = {}, {}
         self.held = {}
         self.number = 0
 
@@ -70,6 +76,7 @@ class Outbox(RuleBasedStateMachine):
             self.since[name] = {topic: len(ids) for topic, ids in self.written.items()}
             self.had[name] = {topic: [] for topic in self.written}
             self.dead[name] = {topic: [] for topic in self.written}
+            self.letters[name], self.late[name] = {}, []
 
     @precondition(lambda self: self.since)
     @rule(data=st.data(), topic=st.sampled_from(["scan.hit", "run.finished"]), worker=st.integers(0, 1))
@@ -104,6 +111,7 @@ class Outbox(RuleBasedStateMachine):
             _, dead = self.catalog.subscribers.failed(current, event, "500", Patience(tries=2, first=0))
             if dead:
                 self.dead[name][topic].append(event.id)
+                self.letters[name][event.id] = (False, 2)
             return
         self.had[name][topic].append(event.id)
         if how == "crash after":  # it was received, and nobody wrote that down
@@ -117,11 +125,53 @@ class Outbox(RuleBasedStateMachine):
             here = (event_cursors.c.subscriber == key[0]) & (event_cursors.c.topic == key[1])
             connection.execute(update(event_cursors).where(here).values(lease=0.0))
 
+    @precondition(lambda self: any(self.letters.values()))
+    @rule(data=st.data(), one=st.booleans())
+    def ask_for_redelivery(self, data, one):
+        """Of one letter by its number, or of all of a subscriber's."""
+        name = data.draw(st.sampled_from(sorted(self.since)))
+        rows = self.catalog.subscribers.letters(name)
+        rows = rows[:1] if one else rows
+        numbers = [row["seq"] for row in rows] if one else None
+        assert self.catalog.subscribers.redeliver(numbers, name) == len(rows)
+        for row in rows:
+            self.letters[name][row["event_id"]] = (True, row["tries"])
+
+    @precondition(lambda self: any(self.letters.values()))
+    @rule(data=st.data(), how=st.sampled_from(["ok", "fail", "crash"]))
+    def redeliver(self, data, how):
+        """What is marked is tried once, oldest first; a letter goes only once its event was had."""
+        name = data.draw(st.sampled_from(sorted(self.since)))
+        marked = [row["event_id"] for row in self.catalog.subscribers.letters(name, again=True)]
+        sent = []
+
+        def send(event):
+            sent.append(event.id)
+            if how == "fail":
+                raise Undelivered("500")
+            if how == "crash":
+                raise Crash
+
+        letters = self.letters[name]
+        try:
+            assert redeliver(self.catalog, name, send) == (len(marked) if how == "ok" else 0)
+        except Crash:  # and who was to have it may have had it
+            assert sent == marked[:1]
+            letters[sent[0]] = (False, letters[sent[0]][1])
+            return
+        assert sent == marked
+        for id in sent:
+            if how == "ok":
+                self.late[name].append(id)
+                del letters[id]
+            else:
+                letters[id] = (False, letters[id][1] + 1)
+
     @precondition(lambda self: len(self.since) == 2)
     @rule()
     def unsubscribe(self):
         self.catalog.subscribers.remove("s1")
-        for kept in (self.since, self.had, self.dead):
+        for kept in (self.since, self.had, self.dead, self.letters, self.late):
             del kept["s1"]
         self.held = {key: value for key, value in self.held.items() if key[0] != "s1"}
 
@@ -134,6 +184,15 @@ class Outbox(RuleBasedStateMachine):
                 assert sorted(first_time, key=due.index) == due[: len(first_time)], "a gap"
                 once = list(dict.fromkeys(had))
                 assert once == sorted(once, key=due.index), "out of order"
+
+    @invariant()
+    def a_letter_is_dead_until_it_was_had(self):
+        for name, letters in self.letters.items():
+            rows = self.catalog.subscribers.letters(name)
+            assert {row["event_id"]: (row["again"], row["tries"]) for row in rows} == letters
+            died = {id for ids in self.dead[name].values() for id in ids}
+            assert letters.keys() | set(self.late[name]) == died, "none is lost"
+            assert not letters.keys() & set(self.late[name])
 
     def teardown(self):
         """Whatever came before, an honest worker brings the rest."""

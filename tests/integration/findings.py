@@ -67,18 +67,53 @@ def run_folder(reports, id="toy-20261126-000000-aaaa", **changes):
     return folder
 
 
+def drip(handler):
+    """Answer a byte every now and then, so that no single wait is long, and never come to an end."""
+    handler.send_response(200)
+    handler.send_header("content-type", "application/json")
+    handler.send_header("content-length", "100000")
+    handler.end_headers()
+    _trickle(handler)
+
+
+def drip_headers(handler):
+    """The same before the body begins."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nx-a: ")
+    _trickle(handler)
+
+
+def _trickle(handler):
+    handler.close_connection = True
+    while not handler.server.ended.wait(0.02):
+        try:
+            handler.wfile.write(b"[")
+            handler.wfile.flush()
+        except OSError:
+            return
+
+
+def hang(handler):
+    """Say nothing."""
+    handler.close_connection = True
+    handler.server.ended.wait()
+
+
 class Tool(Here):
     """`answer(method, path, query, body, headers)` gives (status, headers, body) or what is JSON.
 
     `faults` come first, one a request. After `cut(method, path)` the next such request is done, but its
-    answer breaks off.
+    answer breaks off. A fault may be a function of the handler, such as `drip`.
     """
 
     def __init__(self, answer):
         self.answer, self.faults, self.asked, self._cut = answer, [], [], None
         self.sound = ""  # a path that no fault meets
-        self.lock = threading.Lock()
+        self.lock, self.ended = threading.Lock(), threading.Event()
         super().__init__(_Handler)
+
+    def __exit__(self, *error):
+        self.ended.set()
+        super().__exit__(*error)
 
     def cut(self, method, path):
         self._cut = (method, path)
@@ -106,6 +141,9 @@ class _Handler(Quiet):
                     self.command, parts.path, dict(parse_qsl(parts.query)), body, headers
                 )
             cut = self.server.cuts(self.command, parts.path)
+        if callable(told):
+            told(self)
+            return
         status, extra, said = told if isinstance(told, tuple) else (200, {}, told)
         said = said if isinstance(said, (bytes, str)) else json.dumps(said)
         said = said if isinstance(said, bytes) else said.encode()

@@ -9,6 +9,7 @@ from integration.findings import desk_of, run_folder
 from integration.loopback import Web
 from tapebook.data.catalog.event_types import ScanHit
 from tapebook.data.catalog.events import Patience
+from tapebook.errors import UnknownName
 from tapebook.runs import documents, worker
 
 QUICK = Patience(tries=2, first=0.0)
@@ -57,16 +58,25 @@ def test_only_runs_of_the_published_name_are_written(desk):
     assert desk.dead_letters().empty
 
 
+def of_schedule(desk, name, id, at):
+    """What a worker writes of a schedule's run: which it becomes, its end, and what came of the occasion."""
+    number = desk.catalog.schedules.due_now(name, f"now-{id}")
+    held = desk.catalog.occasions.claim("me", 60.0, number)
+    assert desk.catalog.occasions.begin(held, id)
+    ended(desk, id, at=at)
+    assert desk.catalog.occasions.end(held, "succeeded", "", id)
+
+
 def test_only_runs_of_the_schedule_are_written_and_an_old_one_does_not_come_back(desk, monkeypatch):
-    desk.config.notebooks.mkdir(parents=True, exist_ok=True)
-    wrote = {"night": ["toy-1", "toy-2"]}
-    monkeypatch.setattr(
-        type(desk.catalog.occasions), "run_ids", lambda _, name, succeeded: [] if succeeded else wrote[name]
-    )
-    monkeypatch.setattr(type(desk.catalog.schedules), "get", lambda *_: None)
+    with pytest.raises(UnknownName, match="no schedule named 'night'"):
+        desk.documents.follow("notes", schedule="night")
+    for name in ("night", "other"):
+        desk.schedule(name, "trends", {"symbols": "AAPL"}, cron="0 0 * * *")
     desk.documents.follow("notes", schedule="night")
-    for id, at in (("toy-0", "00:00:00"), ("toy-1", "01:00:00"), ("toy-2", "02:00:00")):
-        ended(desk, id, at=at)
+    ended(desk, "toy-0")  # by hand
+    of_schedule(desk, "other", "toy-9", "00:30:00")
+    of_schedule(desk, "night", "toy-1", "01:00:00")
+    of_schedule(desk, "night", "toy-2", "02:00:00")
     seen = []
     publish = documents.publish_document
 

@@ -2,16 +2,20 @@
 
 import json
 import subprocess
+import time
 from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 
 from contracts.documents import TOKEN, TargetContract, WebContract
-from integration.findings import Tool, document
+from integration.findings import Tool, document, drip, hang
 from tapebook.errors import BadParameter
+from tapebook.integration import deadline
 from tapebook.integration.documents.document import Table
 from tapebook.integration.documents.github import fitting
+from tapebook.integration.documents.github_wiki import Wiki
+from tapebook.integration.outside import Unavailable
 
 
 class TestWebhook(WebContract):
@@ -174,6 +178,20 @@ class TestWiki(TargetContract):
         self.publish()
         assert {"figures/apple/tear-sheet.png", "figures/apple/small.svg"} <= set(self.names())
         assert TOKEN not in self.git("-C", str(self.bare), "log", "-p")
+
+
+def test_a_wiki_that_never_ends_its_answer_is_given_up_with_all_of_git(monkeypatch):
+    monkeypatch.setattr(deadline, "LONGEST", 1.0)
+    begun = time.monotonic()
+    with Tool(None) as web:
+        web.faults += [hang, drip]
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="git clone of the wiki took longer than 1 s"):
+                Wiki(f"{web.url}/notes.wiki.git").exists("Home.md")
+        assert not web.faults
+        listed = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+        assert web.url not in listed, "no helper of git's goes on"
+    assert time.monotonic() - begun < 60
 
 
 def test_an_issue_that_is_too_long_loses_its_longest_tables():

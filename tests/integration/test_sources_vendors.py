@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from contracts.sources import CLOCKS_CHANGE, DAYS, VendorContract, bars_for
+from integration.vendors import Clock, Vendor, dripping, dripping_headers, outside
 from tapebook import Desk
 from tapebook.errors import BadInput, BadParameter
+from tapebook.integration import deadline
 from tapebook.integration.ingest import ingest
 from tapebook.integration.outside import Unavailable
 from tapebook.integration.sources import get
@@ -159,6 +161,37 @@ class TestYahoo(VendorContract):
     def test_dividends_and_splits_land_adjust_and_their_revisions_are_told(self, source, tmp_path):
         with Desk.open(tmp_path / "desk") as desk:
             revised_actions(self, desk, source, lambda text: text.replace("0.25", "0.3"), 0.6)
+
+
+def test_yahoos_own_session_gives_a_dripping_answer_up_too(yahoos_own, tmp_path, monkeypatch):
+    """yfinance asks by curl_cffi, whose sessions are none of requests'."""
+    curl = pytest.importorskip("curl_cffi.requests")
+    yahoos_own.data.YfData._instances.clear()
+    test, asked = TestYahoo(), []
+    test.bars = bars_for(DAYS)
+
+    class Here(curl.Session):
+        def request(self, method, url, **how):
+            chart = "/finance/chart/" in url
+            asked.append(how.get("timeout"))
+            parts = urlsplit(url)._replace(scheme="http", netloc=urlsplit(vendor.url).netloc)
+            return super().request(
+                method, (parts if chart else parts._replace(path="/crumb")).geturl(), **how
+            )
+
+    def answer(path, query):
+        return "crumb" if path == "/crumb" else chart(path, query, test.bars)
+
+    with Vendor(answer, "application/json") as vendor, Here() as session:
+        source = get("yfinance", session=session)
+        source.attach(outside(tmp_path, Clock()))
+        whole = source.fetch("ACME", freq=Frequency.parse("1d"), start=None, end=None).bars
+        assert len(whole) == len(DAYS)
+        monkeypatch.setattr(deadline, "LONGEST", 0.5)
+        vendor.faults += [dripping, dripping_headers]
+        assert source.fetch("ACME", freq=Frequency.parse("1d"), start=None, end=None).bars.equals(whole)
+        assert not vendor.faults
+    assert asked[-1] == 0.5, "curl gives the whole answer so long"
 
 
 KRAKEN = {"altname": "XBTUSD", "wsname": "XBT/USD", "base": "XXBT", "quote": "ZUSD", "pair_decimals": 1,

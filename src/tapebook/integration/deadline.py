@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from tapebook.integration.outside import Unavailable
@@ -42,19 +43,37 @@ def within(seconds: float, question: Callable[[], Answer], who: str) -> Answer:
 
 
 def bounded(session: Any, who: str) -> Any:
-    """Let each request of a `requests.Session` end in time; any other session is left as it is.
+    """Let each request of a session end in time: one of requests', or of curl_cffi's.
 
-    The libraries of vendors bring sessions of their own, some without any time-out.
+    The libraries of vendors bring sessions of their own, some without any time-out. Any other session is left
+    as it is.
     """
     import requests
 
-    if isinstance(session, requests.Session) and not hasattr(session, "tapebook_bounds"):
-        ask = session.request
-
-        def request(*args: Any, **how: Any) -> Any:
-            if how.get("timeout") is None:
-                how["timeout"] = SILENCE
-            return within(LONGEST, lambda: ask(*args, **how), who)
-
-        session.request, session.tapebook_bounds = request, True  # type: ignore[method-assign, attr-defined]
+    if hasattr(session, "tapebook_bounds"):
+        return session
+    if isinstance(session, requests.Session):
+        session.request = partial(_in_time, session.request, who)  # type: ignore[method-assign]
+    elif _of_curl(session):
+        session.request = partial(_by_curl, session.request)
+    else:
+        return session
+    session.tapebook_bounds = True
     return session
+
+
+def _in_time(ask: Callable[..., Any], who: str, *args: Any, **how: Any) -> Any:
+    if how.get("timeout") is None:
+        how["timeout"] = SILENCE
+    return within(LONGEST, partial(ask, *args, **how), who)
+
+
+def _by_curl(ask: Callable[..., Any], *args: Any, **how: Any) -> Any:
+    """A time-out of curl's is one of the whole answer already."""
+    said = how.get("timeout")
+    how["timeout"] = min(said, LONGEST) if isinstance(said, (int, float)) else LONGEST
+    return ask(*args, **how)
+
+
+def _of_curl(session: Any) -> bool:
+    return any(base.__module__.startswith("curl_cffi") for base in type(session).__mro__)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from tapebook.errors import BadInput, ConfigError, TapebookError
+from tapebook.integration import deadline
 from tapebook.integration.outside import Outside, Unavailable, retry_after
 
 if TYPE_CHECKING:
     from tapebook.integration.documents.document import Document
 
+Answer = TypeVar("Answer")
+WHOLE = 900.0
+"""Seconds that a page may take in all, tries and waiting included: the lease on it is longer."""
 AGAIN = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may be other ones a moment later."""
 
@@ -63,10 +69,19 @@ class Keeper:
     kind = ""
     rate = 3.0
     outside = Outside()
+    _until: float | None = None
 
     def attach(self, outside: Outside) -> None:
-        """Use this desk's vault and pace."""
+        """Use this desk's vault and pace, and be done with a page in time."""
         self.outside = outside
+        self._until = time.monotonic() + WHOLE
+
+    def within(self, question: Callable[[], Answer], who: str) -> Answer:
+        """Ask the tool once; Unavailable if this answer, or the page in all, takes too long."""
+        left = WHOLE if self._until is None else self._until - time.monotonic()
+        if left <= 0:
+            raise Unavailable(f"{who} took longer than {WHOLE:g} s for one page")
+        return deadline.within(min(deadline.LONGEST, left), question, who)
 
 
 def library(module: str, package: str) -> Any:
@@ -82,8 +97,6 @@ def library(module: str, package: str) -> Any:
 
 def fault(where: str, status: int, said: str, after: str | None = None) -> TapebookError:
     """What an answer of 400 or more means: Unavailable, Gone or BadInput."""
-    import time
-
     told = f"{where} answered with status {status}: {' '.join(said.split())[:200]}"
     if status in AGAIN or (status == 403 and after):
         return Unavailable(told, retry_after(after, time.time()))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.errors import BadParameter
-from tapebook.integration.deadline import bounded
 from tapebook.integration.documents.base import Gone, Keeper, Remote, fault, library
 from tapebook.integration.documents.html import html
 from tapebook.integration.outside import Unavailable
@@ -131,8 +130,7 @@ class Confluence(Keeper):
         try:
             how_often = {"timeout": 30, "advanced_mode": True, "retry_with_header": False}
             with client.AtlassianRestAPI(self.site, **how_often, **who) as api:
-                bounded(api._session, "Confluence")
-                response = api.request(method=method, path=path, **how)
+                response = self.within(lambda: api.request(method=method, path=path, **how), "Confluence")
             if response.status_code == 409:  # somebody wrote at the same moment: read the version again
                 raise Unavailable(f"{where}: the page has another version by now")
             if response.status_code >= 400:

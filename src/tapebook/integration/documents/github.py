@@ -35,7 +35,7 @@ class GitHubKeeper(Keeper):
         token = self.outside.credential(self.token)
         with kit.GitHub(token, base_url=self.api, auto_retry=False, http_cache=False, timeout=30) as client:
             try:
-                response = client.request(method, path, **how)
+                response = self.within(lambda: client.request(method, path, **how), "GitHub")
                 return response.json() if response.content else None
             except wrong.RequestFailed as error:
                 raise self._fault(method, path, error.response) from None

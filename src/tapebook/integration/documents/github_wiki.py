@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -21,7 +22,6 @@ from tapebook.integration.outside import Unavailable
 if TYPE_CHECKING:
     from tapebook.integration.documents.document import Document
 
-PATIENCE = 120.0
 _LATER = re.compile(
     r"rejected|fetch first|non-fast-forward|could not resolve|timed out|connection|hung up|early eof|"
     r"returned error: (?:5\d\d|429)|cannot lock ref|failed to push",
@@ -115,18 +115,23 @@ class Wiki(Keeper):
 
     def _git(self, folder: Path, *command: str) -> str:
         try:
-            done = subprocess.run(
-                ["git", *command], cwd=folder, env=self._environment(), capture_output=True,
-                text=True, timeout=PATIENCE,
+            git = subprocess.Popen(
+                ["git", *command], cwd=folder, env=self._environment(), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             )  # fmt: skip
         except FileNotFoundError as error:
             raise ConfigError("a wiki needs git, which is not installed") from error
-        except subprocess.TimeoutExpired:
-            raise Unavailable(f"git {command[0]} took longer than {PATIENCE:g} s") from None
-        if done.returncode:
-            told = f"git {command[0]} of the wiki failed: {' '.join(done.stderr.split())[:300]}"
-            raise Unavailable(told) if _LATER.search(done.stderr) else BadInput(told)
-        return done.stdout
+        with git:
+            try:
+                out, wrong = self.within(git.communicate, f"git {command[0]} of the wiki")
+            except BaseException:
+                with suppress(ProcessLookupError):  # its helpers, which speak to the server, too
+                    os.killpg(git.pid, signal.SIGKILL)
+                raise
+        if git.returncode:
+            told = f"git {command[0]} of the wiki failed: {' '.join(wrong.split())[:300]}"
+            raise Unavailable(told) if _LATER.search(wrong) else BadInput(told)
+        return out
 
     def _environment(self) -> dict[str, str]:
         """Let git ask nobody, sign as tapebook, and send the token, on no command line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from contextlib import closing
 from html import escape
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -107,8 +108,13 @@ class GoogleDocs(Keeper):
         httplib2 = library("httplib2", "google-api-python-client")
 
         signed = self._signed()
+
+        def once() -> Any:  # to close what another thread still reads from would wait for it
+            with closing(signed):
+                return request(self._files(signed)).execute(http=signed, num_retries=0)
+
         try:
-            return request(self._files(signed)).execute(http=signed, num_retries=0)
+            return self.within(once, "Google Drive")
         except wrong.HttpError as error:
             said, after = error.content.decode(errors="replace"), error.resp.get("retry-after")
             limited = error.status_code == 403 and "ateLimitExceeded" in said
@@ -121,8 +127,6 @@ class GoogleDocs(Keeper):
             raise Unavailable(f"Google Drive did not answer: {type(error).__name__}: {error}") from None
         except ValueError as error:
             raise Unavailable(f"Google Drive's answer cannot be read: {type(error).__name__}") from error
-        finally:
-            signed.close()
 
     def _files(self, signed: Any) -> Any:
         """Drive's methods, made once of the description that the client brings along."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tapebook.integration.documents.base import Gone, Keeper, Remote, fault, library
@@ -124,6 +125,8 @@ class Notion(Keeper):
         token = self.outside.credential(self.token)
         quiet = logging.getLogger("tapebook.notion")
         with httpx.Client() as web:
+            send = web.send
+            web.send = lambda *asked, **how: self.within(partial(send, *asked, **how), "Notion")  # type: ignore[method-assign]
             client = notion_client.Client(
                 auth=token, base_url=self.api, retry=False, timeout_ms=30_000, logger=quiet, client=web,
                 log_level=logging.CRITICAL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -95,7 +96,8 @@ class Webhook(Keeper):
             headers["authorization"] = f"Bearer {self.outside.credential(self.token)}"
         where = f"the webhook at {parts.hostname}"
         try:
-            response = httpx.post(url, json=said, headers=headers, timeout=SILENCE)
+            post = partial(httpx.post, url, json=said, headers=headers, timeout=SILENCE)
+            response = self.within(post, where)
         except httpx.HTTPError as error:
             raise Unavailable(f"{where} did not answer: {type(error).__name__}: {error}") from None
         if response.status_code >= 300:
