@@ -1,5 +1,10 @@
 """A mirror in plain PostgreSQL tables: the same rows as the lake, whatever happened in between."""
 
+import signal
+import subprocess
+import sys
+import time
+
 import pandas as pd
 import psycopg
 import pytest
@@ -133,3 +138,60 @@ def test_what_is_wrong_with_the_target_is_told(postgres_url, postgres_server, tm
     assert "behind: 0" in said.output
     said = CliRunner().invoke(main, ["--home", str(tmp_path), "data", "mirror", postgres_url])
     assert said.output.startswith("nothing new: the mirror shows snapshot")
+
+
+def wait_until(true, process, seconds=120):
+    """Wait for a condition; fail with what the process said if it ends before."""
+    until = time.monotonic() + seconds
+    while not true():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < until, "it takes too long"
+        time.sleep(0.05)
+
+
+def test_following_goes_on_with_every_change_until_ctrl_c(postgres_url, tmp_path):
+    (tmp_path / "tapebook.toml").touch()
+
+    def shows():
+        try:
+            return ask(postgres_url, "SELECT snapshot FROM market.mirror_state")[0][0]
+        except (psycopg.Error, IndexError):  # not yet
+            return None
+
+    asked = [sys.executable, "-m", "tapebook", "--home", str(tmp_path), "data", "mirror", postgres_url, "-f"]
+    said = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with Desk.open(tmp_path) as desk:
+        desk.lake.write(pd.concat([rows("A"), rows("B")]))
+        with subprocess.Popen(asked, **said) as following:
+            try:
+                wait_until(lambda: shows() == desk.lake.snapshot(), following)
+                (tmp_path / "C.csv").write_text("date,open,high,low,close,volume\n2020-01-02,1,2,1,2,3\n")
+                assert not desk.ingest("files", "C", path=str(tmp_path)).failed
+                wait_until(lambda: shows() == desk.lake.snapshot(), following)
+                assert ask(postgres_url, "SELECT symbol, close FROM market.bars WHERE symbol = 'C'") == [
+                    ("C", 2)
+                ]
+                desk.delete("B", start="2020-01-10")
+                wait_until(lambda: shows() == desk.lake.snapshot(), following)
+                in_step(desk, postgres_url)
+                following.send_signal(signal.SIGINT)
+                _, errors = following.communicate(timeout=120)
+            finally:
+                following.kill()
+        assert "Traceback" not in errors
+        assert following.returncode in (0, 1, 130)
+        desk.lake.write(rows("A", price=7.0))
+        assert desk.mirror(postgres_url).whole == "", "it is gone on with where it was"
+        in_step(desk, postgres_url)
+
+
+def test_a_lake_on_s3_is_mirrored_too(postgres_url, s3_bucket, tmp_path):
+    (tmp_path / "tapebook.toml").write_text(f'lake = "{s3_bucket}/desk"\n')
+    with Desk.open(tmp_path) as desk:
+        desk.lake.write(pd.concat([rows("A"), rows("B")]), actions=action("A", DAYS[9], 2))
+        desk.mirror(postgres_url)
+        desk.lake.write(rows("A", price=7.0))
+        desk.delete("B")
+        done = desk.mirror(postgres_url)
+        assert (done.written, done.removed, done.whole) == (30, 31, ""), "B's bars and what it was"
+        in_step(desk, postgres_url)

@@ -46,8 +46,12 @@ def copy(to: str, lake: str | None, again: bool, dry_run: bool, json_: bool) -> 
     tapebook copy --to ~/desk-at-home
     """
     with open_desk() as desk:
-        done = desk.copy(to, lake=lake, again=again, dry_run=dry_run)
         old = desk.config
+        try:
+            done = desk.copy(to, lake=lake, again=again, dry_run=dry_run)
+        except KeyboardInterrupt:
+            click.echo("stopped: what is there cannot be opened; --again goes on with it", err=True)
+            raise
     if json_:
         click.echo(dump(done.frame()))
         return

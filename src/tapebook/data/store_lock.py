@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,25 @@ def postgres_lock(dsn: str, schema: str) -> Iterator[None]:
         except psycopg.errors.LockNotAvailable as error:
             raise _busy(f"the schema {schema}") from error
         yield
+
+
+def file_is_free(held: ExitStack, path: Path) -> bool:
+    """Hold the file lock at `path` as long as `held`; False at once if another has it."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        held.enter_context(FileLock(path, timeout=0).acquire())
+    except Timeout:
+        return False
+    return True
+
+
+def postgres_is_free(held: ExitStack, dsn: str, what: str) -> bool:
+    """Hold an advisory lock of this database as long as `held`; False at once if another has it."""
+    connection = held.enter_context(_postgres(dsn))
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (KEY, what)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def sqlite_has(path: Path, table: str) -> bool:

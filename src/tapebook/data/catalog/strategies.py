@@ -75,7 +75,8 @@ class Strategies:
             rows = self._versions(name)
             same = next((row for row in rows if _same(row, source, code_hash, said)), None)
             if same is not None:
-                now = {"archived": False, "notes": notes or same.notes, "extra": _known(same, extra)}
+                now: dict[str, Any] = {"archived": False, "notes": notes or same.notes}
+                now["extra"] = _known(same, extra)
                 if now != {"archived": same.archived, "notes": same.notes, "extra": same.extra or {}}:
                     self.change(name, same.version, **now)
                 return int(same.version)

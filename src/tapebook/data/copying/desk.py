@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -113,7 +113,10 @@ def copy(
     place, store = Place(target), Store(source, read_only=False)
     place.check(again=again)
     done = Copied(place.name, target.lake)
-    with closing(Rows(source.database)) as rows, _alone(store) as cursor:
+    with ExitStack() as held:
+        if not dry_run:
+            held.enter_context(place.alone())
+        rows, cursor = held.enter_context(closing(Rows(source.database))), held.enter_context(_alone(store))
         files = [] if cursor is None else bars.paths(store, cursor)
         done.files, done.bytes = len(files), sum(size for _, size in files)
         if dry_run:
@@ -121,7 +124,7 @@ def copy(
             done.symbols = {table: bars.by_symbol(cursor, table) for table in TABLES} if cursor else {}
             return done
         with place.store.lock():
-            place.check(again=again)  # whoever else has begun meanwhile had the lock
+            place.check(again=again, alone=True)  # whoever was here a moment ago is done
             _fill(source, place, rows, store, cursor, files, done, report)
     return done
 

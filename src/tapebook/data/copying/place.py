@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +48,28 @@ class Place:
         finally:
             rows.close()
 
-    def check(self, *, again: bool) -> bool:
-        """Look whether a copy may begin here; say whether one was begun before.
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other copy into this place begin; whoever dies lets go.
+
+        Raises
+        ------
+        TapebookError
+            If another copy is under way.
+        """
+        with ExitStack() as held:
+            if self.config.embedded:
+                free = store_lock.file_is_free(held, self.store.catalogue.with_name("copying.lock"))
+            else:
+                free = store_lock.postgres_is_free(held, self.store.dsn, "tapebook copy")
+            if not free:
+                raise TapebookError(
+                    f"another copy into {self.name} is under way: wait for its end, or choose another place"
+                )
+            yield
+
+    def check(self, *, again: bool, alone: bool = False) -> bool:
+        """Look whether a copy may begin here; say whether one was begun before. `alone` if it is held.
 
         Raises
         ------
@@ -58,6 +78,9 @@ class Place:
         """
         begun = self._begun()
         if begun and not again:
+            if not alone:
+                with self.alone():  # one that goes on at this moment did not end either
+                    pass
             raise TapebookError(
                 f"a copy into {self.name} was begun before and did not end: go on with it with --again"
             )
