@@ -13,6 +13,11 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tapebook.runs.light import light
+
+with light():
+    import jsonschema  # noqa: F401  (many import it: two seconds less in each process that tests)
+
 settings.register_profile("tapebook", deadline=None)  # how long a case takes is for benchmarks to say
 settings.load_profile("tapebook")
 NOTHING_SKIPPED = "TAPEBOOK_NOTHING_SKIPPED"
@@ -26,6 +31,12 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 MEMORY, ROOM = Path("/dev/shm"), 3 * 2**30
 if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: what they wait for, other workers use, and all end together."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,6 +148,12 @@ def postgres_binaries():
     return Path(initdb).parent if initdb else None
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def postgres_server():
     """A PostgreSQL server of this session's own: (host, port, user)."""
@@ -150,9 +167,6 @@ def postgres_server():
     if root:  # the server refuses to run as root
         shutil.chown(folder, account)
     prefix = ["runuser", "-u", account, "--"] if root else []
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
 
     def call(program, *args):
         subprocess.run(
@@ -160,8 +174,17 @@ def postgres_server():
         )
 
     call("initdb", "-D", str(folder / "db"), "-A", "trust", "-U", "tapebook", "--no-sync")
-    options = f"-p {port} -k {folder} -c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"
-    call("pg_ctl", "-D", str(folder / "db"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+    how = "-c fsync=off -c listen_addresses=127.0.0.1 -c max_connections=200"
+    while True:
+        port = free_port()
+        options = f"-p {port} -k {folder} {how}"
+        try:
+            call("pg_ctl", "-D", str(folder / "db"), "-w", "-l", str(folder / "log"), "-o", options, "start")
+            break
+        except subprocess.CalledProcessError:  # the port was free: another program may have been quicker
+            if "Address already in use" not in (folder / "log").read_text():
+                raise
+            (folder / "log").write_text("")
     yield "127.0.0.1", port, "tapebook"
     call("pg_ctl", "-D", str(folder / "db"), "-m", "fast", "stop")
     shutil.rmtree(folder)

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from dashboards.records_made import make_run
+from dashboards.records_made import make_run, soon_warm
 from tapebook.config import Config
 from tapebook.dashboards import serve
 from tapebook.errors import TapebookError
@@ -59,6 +59,7 @@ def test_a_server_that_does_not_answer_is_ended(config, monkeypatch):
 @pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_it_ends_with_its_kernels(config, ending):
     """Ctrl-C, `kill` and a closed terminal."""
+    soon_warm(config.home)
     told = os.environ | config.environment() | {"TAPEBOOK_HOME": str(config.home)}
     desk = subprocess.Popen(COMMAND, env=told, stdout=subprocess.PIPE, text=True)
     with desk:

@@ -68,7 +68,7 @@ def check(config, answers):
 
 
 def test_readers_see_whole_batches_while_others_write_and_compact(config):
-    check(config, together(config, 8, compact_every=8))
+    check(config, together(config, 4, compact_every=4))
 
 
 @pytest.mark.slow
@@ -84,7 +84,7 @@ def kill_writers(config, times, seed):
         options = {"ready": ready, "compact_every": 3}
         job = CONTEXT.Process(target=processes.write, args=(config, 0, 60, told), kwargs=options)
         job.start()
-        ready.wait(60)
+        ready.wait(120)
         time.sleep(patience * chance.random())
         os.kill(job.pid, signal.SIGKILL)
         job.join()

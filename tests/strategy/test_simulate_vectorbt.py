@@ -13,7 +13,6 @@ from tapebook.strategy.rules import Rules
 from tapebook.strategy.signals import Signals
 from tapebook.strategy.simulation.simulate import simulate
 
-vbt = pytest.importorskip("vectorbt")
 COLUMNS = 25
 COSTS = [{"fees": 0.0, "slippage": 0.0}, {"fees": 0.002, "slippage": 0.001}]
 
@@ -56,6 +55,8 @@ def from_signals(bars, signals, rules, **more):
     short = signals.short_entries
     sides = {} if short is None else {"short_entries": short, "short_exits": signals.short_exits}
     later = (lambda frame: frame) if rules.same_close else shifted
+    import vectorbt as vbt  # here: not every process that collects tests needs its seconds
+
     return vbt.Portfolio.from_signals(
         bars.close,
         later(signals.entries),
@@ -216,6 +217,8 @@ def test_target_weights_in_one_pot(costs):
     weights.iloc[5] = 0.2
     rules = Rules(**costs)
     ours = simulate(bars, weights, rules)
+    import vectorbt as vbt
+
     pf = vbt.Portfolio.from_orders(
         bars.close, weights.shift(1), size_type="targetpercent", price=bars.open, val_price=bars.open,
         group_by=True, cash_sharing=True, call_seq="auto", init_cash=rules.cash, freq="1D", **costs,

@@ -1,6 +1,6 @@
 """The dashboards' server: Voila standalone, with its kernels and frontend, and handlers of our own in front.
 
-python -m tapebook.dashboards.app ROOT PORT [options as JSON]: `tapebook dashboards` starts it.
+`python -m tapebook.dashboards` is it; `tapebook dashboards` starts it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -225,7 +224,3 @@ def main(arguments: list[str]) -> None:
         Follower(config, everything=said["everything"]).start()
         assets.plotly(assets.plotly_name()).packed  # type: ignore[union-attr]  # noqa: B018 (compressed now, not when asked)
         Dashboards.launch_instance(argv=options(Path(said["root"]), said["port"], said["host"]))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -95,7 +95,7 @@ def start(
         raise TapebookError(f"port {port} is taken: give another with --port, or --port 0 for a free one")
     hosts = [*LOCAL, *names] if host in LOCAL else []
     said = {"root": str(root), "port": port, "host": host, "everything": everything, "groups": list(groups)}
-    command = [sys.executable, "-m", "tapebook.dashboards.app", json.dumps(said | {"hosts": hosts})]
+    command = [sys.executable, "-m", "tapebook.dashboards", json.dumps(said | {"hosts": hosts})]
     seen = {name: value for name, value in os.environ.items() if name not in VARIABLES}  # viewers need no key
     server = subprocess.Popen(command, env=seen | config.environment(), start_new_session=True)
     base = f"http://{HOST if host in (*LOCAL, '0.0.0.0', '') else host}:{port}/"
