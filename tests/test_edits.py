@@ -100,7 +100,7 @@ def test_a_lost_update_is_refused_and_says_who_and_when(desk, monkeypatch):
     assert close(desk) == before
 
 
-def test_a_correction_is_kept_when_the_vendor_sends_the_bar_again(desk):
+def test_a_correction_is_kept_when_the_vendor_sends_the_bar_again(desk, monkeypatch):
     before = close(desk)
     edit = desk.edit_bars("IBM", DAY, close=before + 0.25, reason="misprint")
     struck = desk.delete("IBM", start="2006-03-02", end="2006-03-02", reason="bad print")
@@ -114,6 +114,25 @@ def test_a_correction_is_kept_when_the_vendor_sends_the_bar_again(desk):
     assert "the source has other values by now for 2 of them" in vendor.reason
     assert "2006-03-01: close" in vendor.reason
     assert close(desk) == before + 0.25
+    (row,) = desk.audit("IBM", limit=1).to_dict("records")
+    assert (row["what"], row["who"], row["bars"]) == ("conflict", "sample", 2)
+    bars = desk.audit(edit=row["edit"]).set_index("ts")
+    assert bars["was_close"].tolist()[0] == before + 0.25, "what is kept"
+    assert bars["close"].tolist()[0] == pytest.approx(before * 1.001), "what the vendor has"
+    assert bars["was_close"].isna().tolist() == [False, True], "the other was struck out"
+    desk.ingest(Revising({DAY: 1.001, "2006-03-02": 1.001, "2006-03-03": 1.001}), "IBM", refresh=True)
+    assert desk.audit("IBM", limit=1)["edit"].item() == row["edit"], "the same is told once"
+    assert desk.ingest(Revising({DAY: 1.003}), "IBM", dry_run=True).rows[0].outcome in (
+        "dry run",
+        "unchanged",
+    )
+    assert desk.audit("IBM", limit=1)["edit"].item() == row["edit"], "and nothing by a dry run"
+    with pytest.raises(BadInput, match=rf"edit {row['edit']} changed nothing: it says what sample has"):
+        desk.restore_bars(row["edit"])
+    monkeypatch.setenv("TAPEBOOK_USER", "bob")
+    with pytest.raises(Changed, match="was edited by ann on .*say the snapshot"):
+        desk.edit_bars("IBM", DAY, close=before + 0.1, reason="it stands as before")
+    monkeypatch.setenv("TAPEBOOK_USER", "ann")
     desk.restore_bars(edit.number)
     desk.restore_bars(edit.number + 1)
     assert struck.removed == 1

@@ -45,11 +45,22 @@ def test_a_result_keeps_its_universe_and_is_made_again_with_the_same(desk):
     made = desk.backtest("momentum", desk.bars("@pair", start="2005", end="2007"))
     assert made.universe == ("@pair@1",)
     assert "@pair@1 (AAPL, IBM)" in repr(desk.load(made.id))
+    assert desk.stale_results() == []
+    desk.note("universe:pair", "the same members")
+    assert desk.stale_results() == [], "a note changes nobody's membership"
+    desk.save_universe(desk.universe("pair").added("AAPL", "2015-01-01", "2015-12-31"))
+    assert desk.stale_results() == [], "nor does what lies after its bars"
     desk.save_universe(desk.universe("pair").ended("IBM", "2006-12-31"))
+    assert desk.results()["stale"].tolist() == ["members of @pair changed since version 1: IBM"]
+    assert desk.stale_results() == [made.id]
+    fresh = desk.rerun_result(made.id, now=True)
+    assert fresh.universe == ("@pair@4",)
+    assert fresh.fingerprint != made.fingerprint
+    assert desk.stale_results() == [], "it was made again"
     again = desk.rerun_result(made.id)
     assert (again.universe, again.fingerprint) == (("@pair@1",), made.fingerprint)
     new = desk.backtest("momentum", desk.bars("@pair, AAPL", start="2005", end="2007"), save=False)
-    assert new.universe == ("@pair@2", "AAPL")
+    assert new.universe == ("@pair@4", "AAPL")
     assert new.fingerprint != made.fingerprint
     assert desk.universe("@pair@1").asof("2007-01-03").symbols == ["IBM"]
     with pytest.raises(UnknownName, match="no version of the universe pair named '7'"):
@@ -71,15 +82,17 @@ def test_runs_say_what_was_revised_under_them_and_are_made_again(desk):
     assert run.manifest["universes"]["pair"] == version
     assert f"@pair@{version}" in run.html.read_text()
     assert dict(render(run.folder, "x", browser=False).facts)["universes"] == f"@pair@{version}"
-    desk.save_universe(desk.universe("pair").added("AAPL", "2007-02-01"))
+    desk.save_universe(desk.universe("pair").added("AAPL", "2007-02-01", "2007-12-31"))
     same = desk.rerun(run.id)
     assert same.metrics == run.metrics  # the universe as it was
     assert desk.same_run("reads", run.manifest["parameters"]) is None
-    assert set(desk.runs()["stale"]) == {""}
+    told = f"members of @pair changed since version {version}: AAPL"
+    assert desk.runs()["stale"].tolist() == [told, told], "both read the universe as it was"
     desk.delete_run(same.id)
-    assert command(desk, "runs", "rerun", "--stale") == ""
+    assert desk.stale_runs() == [run.id]
     desk.ingest(Revising({"2006-03-01": 1.001, "2012-03-01": 1.001}), "IBM")
     assert desk.runs()["stale"][0].startswith("2 bars of IBM revised by snapshot")
+    assert desk.runs()["stale"][0].endswith(f"; {told}")
     assert desk.stale_runs() == [run.id]
     card = page(Visible(desk.config, everything=True), Summaries(desk.config.reports))
     assert "2 bars of IBM revised by snapshot" in card

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from sqlalchemy import insert
@@ -12,7 +13,7 @@ from tapebook.dashboards.gallery import Summaries, page
 from tapebook.dashboards.schedules import Board
 from tapebook.dashboards.visible import Visible
 from tapebook.data.catalog import Catalog
-from tapebook.data.catalog.tables import occasions
+from tapebook.data.catalog.outbox_tables import occasions
 from tapebook.runs.publish import publish
 from tapebook.runs.schedule_state import states
 
@@ -82,7 +83,8 @@ def test_each_says_how_it_stands(catalog, all_kinds):
     assert (told["failing"].outcome, told["failing"].run) == ("failed", "failing-run")
 
 
-def test_the_owner_sees_all_and_a_viewer_what_is_published(catalog, all_kinds):
+def test_the_owner_sees_all_and_a_viewer_what_is_published(catalog, all_kinds, monkeypatch):
+    monkeypatch.setattr("tapebook.runs.schedule_state.states", partial(states, now=NOW))
     config = catalog.config
     publish(config, "morning", schedule="failing")
     publish(config, "desk-only", schedule="fine", audience="desk")

@@ -16,7 +16,7 @@ from tapebook.config import Config
 from tapebook.data.catalog import Catalog
 from tapebook.data.catalog.event_types import RunFinished, ScanHit
 from tapebook.data.catalog.events import Patience, put
-from tapebook.data.catalog.tables import event_cursors
+from tapebook.data.catalog.outbox_tables import event_cursors
 from tapebook.integration.event_delivery import Undelivered, redeliver
 
 

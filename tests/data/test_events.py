@@ -20,7 +20,7 @@ from tapebook.data.catalog.event_types import (
 )
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.lease import gone, holder
-from tapebook.data.catalog.tables import event_cursors, events
+from tapebook.data.catalog.outbox_tables import event_cursors, events
 from tapebook.errors import BadInput, UnknownName
 
 

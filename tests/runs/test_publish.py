@@ -65,7 +65,7 @@ def test_the_latest_run_of_a_template_with_these_parameters(config, catalog, add
 def test_the_latest_run_of_a_schedule(config, catalog, add):
     from sqlalchemy import insert
 
-    from tapebook.data.catalog.tables import occasions
+    from tapebook.data.catalog.outbox_tables import occasions
 
     rule = {"name": "nightly", "template": "backtest", "template_hash": "h", "parameters": {}, "rule": {}}
     kept = {"notify": [], "notify_on": "failure", "state": "active", "anchor": "x", "created": "x"}

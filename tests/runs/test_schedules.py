@@ -16,7 +16,7 @@ from tapebook.config import Config
 from tapebook.data.catalog import Catalog
 from tapebook.data.catalog.event_types import RunFinished, ScanHit
 from tapebook.data.catalog.lease import holder
-from tapebook.data.catalog.tables import occasions, schedules
+from tapebook.data.catalog.outbox_tables import occasions, schedules
 from tapebook.data.lake import Lake
 from tapebook.errors import BadInput, UnknownName
 from tapebook.runs import schedule_rule, trash

@@ -23,7 +23,7 @@ from tapebook import runs
 from tapebook.cli import main
 from tapebook.data.catalog import Catalog
 from tapebook.data.catalog.events import Patience
-from tapebook.data.catalog.tables import schedules
+from tapebook.data.catalog.outbox_tables import schedules
 from tapebook.errors import RunFailed, TapebookError
 from tapebook.runs import schedules as desk_schedules
 from tapebook.runs.execute import Ended
@@ -224,7 +224,7 @@ def test_a_run_that_ended_before_its_worker_could_say_so_is_not_made_again(
     worker.work(once=True)
     assert [row["state"] for row in catalog.occasions.list()] == ["running"]
     with catalog._rows.writing() as connection:
-        from tapebook.data.catalog.tables import occasions
+        from tapebook.data.catalog.outbox_tables import occasions
 
         connection.execute(update(occasions).values(holder=None))
     work(config, once=True)

@@ -184,10 +184,15 @@ def delete(symbols: str, yes: bool, **options: Any) -> None:
 
 
 @data.command()
-def compact() -> None:
-    """Merge small files; drop snapshots that no run and no result names."""
+@click.option("--strays", is_flag=True, help="Remove files older than a day that no snapshot names.")
+def compact(strays: bool) -> None:
+    """Merge small files; drop snapshots that no run and no result names.
+
+    Files that a failed write left are told. --strays removes them: not where another desk, or a copy of this
+    one, has its files in the same place.
+    """
     with open_desk() as desk:
-        click.echo(desk.compact())
+        click.echo(desk.compact(strays=strays))
 
 
 COMMANDS = [ingest, sources, sql, data]

@@ -222,13 +222,14 @@ def results_show(id: str, json_: bool) -> None:
 
 @results.command("rerun")
 @click.argument("ids", nargs=-1)
-@click.option("--stale", is_flag=True, help="Every result whose bars were revised since.")
-def results_rerun(ids: tuple[str, ...], stale: bool) -> None:
+@click.option("--stale", is_flag=True, help="Every result whose bars or universe were revised since.")
+@click.option("--now", is_flag=True, help="With universes as they are now, too; --stale does so.")
+def results_rerun(ids: tuple[str, ...], stale: bool, now: bool) -> None:
     """Trade stored backtests again on the bars as they are now; the old ones stay."""
     with open_desk() as desk:
         ids = (*ids, *(desk.stale_results() if stale else ()))
         for id in dict.fromkeys(ids):
-            click.echo(f"{id} → {desk.rerun_result(id).id}")
+            click.echo(f"{id} → {desk.rerun_result(id, now=now or stale).id}")
     if not ids:
         click.echo("nothing to trade again", err=True)
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tapebook.data.lake_files import strays
 from tapebook.data.store import NAME, TABLES, Store, newest
 
 if TYPE_CHECKING:
@@ -17,26 +18,41 @@ WORTH = 0.05
 
 @dataclass(frozen=True)
 class Compacted:
-    """What a compaction did: Parquet files and their bytes before and after, snapshots dropped."""
+    """What a compaction did: Parquet files and their bytes before and after, snapshots dropped.
+
+    `strays` are files older than a day that no snapshot names; they were `removed`, or lie there still.
+    """
 
     files_before: int = 0
     files_after: int = 0
     bytes_before: int = 0
     bytes_after: int = 0
     dropped: int = 0
+    strays: int = 0
+    stray_bytes: int = 0
+    removed: bool = False
 
     def __str__(self) -> str:
-        return (
+        told = (
             f"{self.files_before:,} files, now {self.files_after:,}; {self.bytes_before:,} bytes, now "
             f"{self.bytes_after:,}; {self.dropped:,} snapshots dropped"
         )
+        if not self.strays:
+            return told
+        what = f"{self.strays:,} files ({self.stray_bytes:,} bytes) that no snapshot names"
+        if self.removed:
+            return f"{told}; {what} removed"
+        how = "left by writes that failed: `tapebook data compact --strays` removes them"
+        return f"{told}\n{what} lie there, {how}"
 
 
-def compact(store: Store, keep: Collection[int], until: int | None = None) -> Compacted:
+def compact(
+    store: Store, keep: Collection[int], until: int | None = None, *, remove: bool = False
+) -> Compacted:
     """Merge files, drop snapshots, remove files; see `Lake.compact`.
 
-    A reader whose file goes away asks again (`read.seeing`). Only files that this catalogue had
-    are removed; what a killed writer left stays, as it may be another catalogue's.
+    A reader whose file goes away asks again (`read.seeing`). Of files that this catalogue has not had those
+    are removed that `remove` asks for: what a killed writer left may be another catalogue's.
     """
     if not store.exists():
         return Compacted()
@@ -53,7 +69,9 @@ def compact(store: Store, keep: Collection[int], until: int | None = None) -> Co
         dropped += _expire(cursor, {*keep, newest(cursor)}, until)
         cursor.execute(f"CALL ducklake_cleanup_old_files('{NAME}', cleanup_all => true)")
         after = _size(store, cursor)
-    return Compacted(before[0], after[0], before[1], after[1], dropped)
+        left = strays(store, cursor, remove=remove)
+    size = sum(size for _, size in left)
+    return Compacted(before[0], after[0], before[1], after[1], dropped, len(left), size, remove)
 
 
 def _expire(cursor: DuckDBPyConnection, keep: Collection[int], until: int | None) -> int:

@@ -8,13 +8,21 @@ a snapshot or the values themselves; a bar that is another by now is not overwri
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tapebook.data.edit_checks import KEY, judge, refuse_keys, refuse_missing, refuse_unseen, refuse_wrong
-from tapebook.data.edit_log import COLUMNS, Log, empty, frame, refuse_changed, refuse_undone
-from tapebook.data.store import NAME, Store, Transaction
+from tapebook.data.edit_log import (
+    COLUMNS,
+    CONFLICT,
+    Log,
+    empty,
+    frame,
+    refuse_changed,
+    refuse_conflict,
+    refuse_undone,
+)
+from tapebook.data.store import NAME, Store, Transaction, closing
 from tapebook.errors import NoData, UnknownName
 from tapebook.schema import FIELDS
 
@@ -99,6 +107,7 @@ def undo(store: Store, number: int, *, reason: str, who: str) -> Edited:
             rows = log.rows(f"number = {number}")
             if not len(rows):
                 raise _no_edit(number, [str(n) for n in log.numbers()])
+            refuse_conflict(rows)
             refuse_undone(log, number)
             back = _backwards(work.cursor, log, rows)
             _replace(work, back)
@@ -150,6 +159,37 @@ def corrections(store: Store, symbols: Sequence[str], freq: str) -> pl.DataFrame
             return Log(store, cursor).standing(symbols, freq)
     except NoData:
         return empty()
+
+
+def conflicting(store: Store, found: pl.DataFrame, source: str) -> int | None:
+    """Record that a source has third values for corrected bars, once for the same values; see `CONFLICT`.
+
+    Parameters
+    ----------
+    found : polars frame
+        symbol, freq, ts, was_ fields (as they are kept, null where the bar is struck out) and fields (as the
+        source has them).
+
+    Returns
+    -------
+    int or None
+        The number that `Lake.edits` has them under; None if all of it was known.
+    """
+    import polars as pl
+
+    def act() -> int | None:
+        with store.writing() as work:
+            log = Log(store, work.cursor)
+            fresh = found.join(log.conflicts(found), on=[*KEY, *FIELDS], how="anti", nulls_equal=True)
+            if not len(fresh):
+                return None
+            number, bars = log.next(), f"{len(fresh)} bars" if len(fresh) > 1 else "a bar"
+            why = "a source has other values than the correction that stands"
+            _record(work, log, fresh.with_columns(pl.lit(CONFLICT).alias("what")), number, why, source)
+            work.changed, work.note = True, f"edit {number}: {source} contradicts the correction of {bars}"
+        return number
+
+    return store.again(act)
 
 
 def edits(store: Store, symbols: Sequence[str] | None, number: int | None, limit: int | None) -> pl.DataFrame:

@@ -30,7 +30,9 @@ _SQL = {
 }
 COLUMNS = tuple(_SQL)
 """One row a bar: the edit's number, when, who, what (edited, added, deleted, restored), why; the snapshot
-before it; the edit that it undoes; the bar, and its fields before (`was_`) and after."""
+before it; the edit that it undoes; the bar, and its fields before (`was_`) and after. What is a "conflict"
+changed nothing: a source, who, has other values (the fields) than the correction that stands (`was_`)."""
+CONFLICT = "conflict"
 _CORRECTS = "(what IN ('edited', 'added') OR (what = 'deleted' AND reason <> '' AND undoes IS NULL))"
 
 
@@ -94,17 +96,31 @@ class Log:
             return empty()
         query = (
             f"SELECT * FROM (SELECT * FROM {NAME}.edits WHERE freq = ? AND {among('symbol', list(symbols))} "
+            f"AND what <> '{CONFLICT}' "
             "QUALIFY row_number() OVER (PARTITION BY symbol, ts ORDER BY number DESC) = 1) "
             f"WHERE {_CORRECTS} ORDER BY symbol, ts"
         )
         return frame(self.cursor, query, [freq])
+
+    def conflicts(self, found: pl.DataFrame) -> pl.DataFrame:
+        """What sources were heard to say of bars since each was corrected last: rows as `rows` has."""
+        if not self.exists:
+            return empty()
+        mine = f"{among('symbol', found['symbol'].unique().to_list())} AND freq = ?"
+        query = (
+            f"SELECT * FROM (SELECT *, max(number) FILTER (what <> '{CONFLICT}') "
+            f"OVER (PARTITION BY symbol, freq, ts) AS last FROM {NAME}.edits WHERE {mine}) "
+            f"WHERE what = '{CONFLICT}' AND number > last"
+        )
+        return frame(self.cursor, query, [found["freq"][0]]).drop("last")
 
     def kept(self, days: float) -> set[int]:
         """Snapshots from before corrections, and from before other deletions of the last days."""
         if not self.exists:
             return set()
         rows = self.cursor.execute(
-            f"SELECT DISTINCT seen FROM {NAME}.edits WHERE {_CORRECTS} OR time > now() - to_seconds(?)",
+            f"SELECT DISTINCT seen FROM {NAME}.edits WHERE what <> '{CONFLICT}' "
+            f"AND ({_CORRECTS} OR time > now() - to_seconds(?))",
             [days * 86_400],
         ).fetchall()
         return {int(number) for (number,) in rows}
@@ -131,7 +147,8 @@ def empty() -> pl.DataFrame:
 
 def last_of(log: Log, row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the last row of a bar's history."""
-    rows = log.rows("symbol = ? AND freq = ? AND ts = ?", [row["symbol"], row["freq"], row["ts"]])
+    mine = f"symbol = ? AND freq = ? AND ts = ? AND what <> '{CONFLICT}'"
+    rows = log.rows(mine, [row["symbol"], row["freq"], row["ts"]])
     return rows.row(-1, named=True) if len(rows) else None
 
 
@@ -152,6 +169,16 @@ def refuse_changed(log: Log, wrong: pl.DataFrame, field: str, seen: str, where: 
         f"{values(row[f'was_{field}'])} now and was {values(row[seen])} {where}{more}. Nothing was "
         "overwritten: look again, then say the newest snapshot (seen=, --seen)"
     )
+
+
+def refuse_conflict(rows: pl.DataFrame) -> None:
+    """Raise BadInput if rows of an edit say what a source has, which nobody took."""
+    if rows["what"][0] == CONFLICT:
+        row = rows.row(0, named=True)
+        raise BadInput(
+            f"edit {row['number']} changed nothing: it says what {row['who']} has for {row['symbol']} "
+            f"{moment(row['ts'])}. To take that, edit the bar, or put the correction back"
+        )
 
 
 def refuse_undone(log: Log, number: int) -> None:

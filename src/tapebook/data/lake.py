@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tapebook.data import direct, read, s3, snapshots
 from tapebook.data.again import patient
 from tapebook.data.compact import Compacted, compact
-from tapebook.data.edit import Edited, corrections, edit, edits, kept, strike, undo
+from tapebook.data.edit import Edited, conflicting, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
 from tapebook.data.store import EMPTY, NAME, Store
@@ -200,6 +200,10 @@ class Lake:
         """List changes by hand, newest first: one row an edit, symbol and length; of `number` its bars."""
         return edits(self._store, symbols, number, limit)
 
+    def conflicting(self, found: pl.DataFrame, source: str) -> int | None:
+        """Record what a source has for bars that were corrected by hand; see `edit.conflicting`."""
+        return conflicting(self._store, found, source)
+
     @patient
     def corrections(self, symbols: Sequence[str], freq: str | Frequency = "1d") -> pl.DataFrame:
         """Return the bars that a correction stands for now: the last rows of `edits` of each."""
@@ -207,15 +211,21 @@ class Lake:
 
     @patient
     def compact(
-        self, *, keep: Collection[int] = (), until: int | None = None, undoable: float = UNDOABLE_DAYS
+        self,
+        *,
+        keep: Collection[int] = (),
+        until: int | None = None,
+        undoable: float = UNDOABLE_DAYS,
+        strays: bool = False,
     ) -> Compacted:
         """Merge small files, drop all snapshots but the newest and `keep`, and remove unused files.
 
         No answer changes, now or at a snapshot that is kept. Others may read meanwhile. Snapshots after
         number `until` stay as well: those that nobody was told of yet. So do those from before a correction,
-        and from before other deletions of the last `undoable` days.
+        and from before other deletions of the last `undoable` days. Parquet files older than a day that no
+        snapshot names (of writes that failed) are counted, and removed if `strays`.
         """
-        return compact(self._store, {*keep, *kept(self._store, undoable)}, until)
+        return compact(self._store, {*keep, *kept(self._store, undoable)}, until, remove=strays)
 
     # ---- reading
 

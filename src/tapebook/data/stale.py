@@ -18,7 +18,7 @@ def told(revisions: Sequence[Mapping[str, Any]], readings: Sequence[Reading]) ->
 
     `revisions` are rows of the catalogue, of snapshots after the oldest of the readings.
     """
-    asked = [(reading, *_span(reading)) for reading in readings if reading["snapshot"] is not None]
+    asked = [(reading, *span(reading)) for reading in readings if reading["snapshot"] is not None]
     found = [one for one in revisions if any(_touches(one, *reading) for reading in asked)]
     if not found:
         return ""
@@ -32,6 +32,15 @@ def told(revisions: Sequence[Mapping[str, Any]], readings: Sequence[Reading]) ->
     return f"{counts} of {named} {did} by snapshot {max(one['snapshot'] for one in found)}"
 
 
+def moved(
+    changed: Callable[[str, str | None, str | None], str], row: Mapping[str, Any], start: Any, end: Any
+) -> str:
+    """Say how the universes that a row names by version are others by now; see `Universes.changed`."""
+    named = (row.get("extra") or {}).get("universe") or ()
+    told = (changed(name, start, end) for name in named if name.startswith("@"))
+    return "; ".join(one for one in told if one)
+
+
 def read_by(row: Mapping[str, Any]) -> Reading:
     """What a stored result or scan has read: its symbols, and its benchmark where that is one."""
     benchmark = (row.get("extra") or {}).get("benchmark")
@@ -39,8 +48,8 @@ def read_by(row: Mapping[str, Any]) -> Reading:
     return {name: row[name] for name in ("snapshot", "freq", "start", "end")} | {"symbols": symbols}
 
 
-def _span(reading: Reading) -> tuple[str, str]:
-    """First and last second, as rows write them."""
+def span(reading: Reading) -> tuple[str, str]:
+    """First and last second of a reading, as rows write them; "" and "9999" where it is open."""
     first, last = _edge(first_moment, reading["start"]), _edge(last_moment, reading["end"])
     return first or "", last or "9999"
 

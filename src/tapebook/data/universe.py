@@ -97,6 +97,18 @@ class Universe:
         )
         return replace(self, members=there)
 
+    def differing(self, other: Universe, start: date | None, end: date | None) -> list[str]:
+        """Symbols whose membership within a span, both ends included, is another in `other`."""
+
+        def inside(universe: Universe) -> set[tuple[str, date, date]]:
+            first, last = start or date.min, end or date.max
+            return {
+                (m.symbol, max(m.since or date.min, first), min(m.until or date.max, last))
+                for m in universe.between(start, end).members
+            }
+
+        return sorted({symbol for symbol, _, _ in inside(self) ^ inside(other)})
+
     def mask(self, index: pd.DatetimeIndex, symbols: Sequence[str]) -> np.ndarray:
         """Whether each symbol was a member on the UTC date of each stamp, shape (T, N)."""
         import numpy as np

@@ -181,10 +181,14 @@ class DataRoom(RevisionRoom):
         self._tell()
         return done
 
-    def compact(self) -> Compacted:
-        """Merge small files and drop snapshots that no run and no result names, nor a correction needs."""
-        keep = self.catalog.named_snapshots()
-        return self.lake.compact(keep=keep, until=self._tell(), undoable=self.config.trash_days)
+    def compact(self, *, strays: bool = False) -> Compacted:
+        """Merge small files and drop snapshots that no run and no result names, nor a correction needs.
+
+        Files that a failed write left are told, and with `strays` removed: only where no other desk has its
+        files in the same place.
+        """
+        keep, until = self.catalog.named_snapshots(), self._tell()
+        return self.lake.compact(keep=keep, until=until, undoable=self.config.trash_days, strays=strays)
 
     def mirror(
         self,

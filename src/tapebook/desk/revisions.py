@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tapebook.desk.universe import UniverseRoom
@@ -34,17 +35,20 @@ class RevisionRoom(UniverseRoom):
     def stale(self, rows: Iterable[Mapping[str, Any]]) -> list[str]:
         """Say of each stored result or scan (rows of the catalogue) what was revised under it since.
 
-        "" for nothing. Bars that came late count too: where they are now, the result has seen a gap.
+        "" for nothing. Bars that came late count too: where they are now, the result has seen a gap. So do
+        members of its universe, where others were members in its span by what is known now.
         """
-        from tapebook.data.stale import read_by, told
+        from tapebook.data.stale import moved, read_by, told
 
         results = list(rows)
         self._tell_revisions()
         known = [row["snapshot"] for row in results if row["snapshot"] is not None]
-        if not known:
-            return [""] * len(results)
-        found = self.catalog.revisions.list(after=min(known))
-        return [told(found, [read_by(row)]) for row in results]
+        found = self.catalog.revisions.list(after=min(known)) if known else []
+        changed = cache(self.catalog.universes.changed)
+        why = [
+            (told(found, [read_by(row)]), moved(changed, row, row["start"], row["end"])) for row in results
+        ]
+        return ["; ".join(one for one in both if one) for both in why]
 
     def _tell_revisions(self) -> int:
         """Write down what the snapshots since the last look have revised; return the last one looked at."""

@@ -161,7 +161,7 @@ class RunRoom(RevisionRoom):
 
         self._tell_revisions()
         rows = self.catalog.runs.list(outcome="succeeded", limit=None)
-        return made_again(rows, stale(self.catalog, rows))
+        return made_again(rows, stale(self.catalog, rows, self.config.reports))
 
     def diff_runs(self, a: str, b: str) -> pd.DataFrame:
         """Compare two runs: section, name, a, b, same; parameters, data, code, packages, metrics."""

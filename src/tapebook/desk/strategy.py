@@ -197,14 +197,23 @@ class StrategyRoom(TrialRoom):
         fresh = {row["note"] for row, stale in marked if not stale}
         return [row["id"] for row, stale in marked if stale and f"{AGAIN}{row['id']}" not in fresh]
 
-    def rerun_result(self, id: str) -> Backtest:
+    def rerun_result(self, id: str, *, now: bool = False) -> Backtest:
         """Trade again what a stored result traded, on the bars as they are now; the old one stays.
 
         The same strategy by name, parameters, rules, symbols, version of a universe, and span. What was
         revised since is in it.
+
+        Parameters
+        ----------
+        now : bool
+            With the universe as it is now, in place of the version that the result was made with.
         """
         row, old = self.catalog.results.get(id), self.load(id)
         adjust = {"splits": "splits", "total": "total"}.get(row.adjust or "", False)
+        if now and old.universe:
+            asked = ["@" + name.split("@")[1] if name.startswith("@") else name for name in old.universe]
+            bars = self.bars(asked, start=row.start, end=row.end, freq=row.freq, adjust=adjust)  # type: ignore[arg-type]
+            return self.backtest(row.strategy, bars, rules=old.rules, note=f"{AGAIN}{id}", **row.params)
         bars = self.bars(row.symbols, start=row.start, end=row.end, freq=row.freq, adjust=adjust)  # type: ignore[arg-type]
         named = [self.universe(name) for name in old.universe if name.startswith("@")]
         alone = {name for name in old.universe if not name.startswith("@")}

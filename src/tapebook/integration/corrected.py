@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tapebook.data.edit_checks import KEY
 from tapebook.integration.incoming import Incoming
 from tapebook.schema import FIELDS
 
@@ -22,8 +23,12 @@ SHOWN = 3
 """Bars that a reason quotes."""
 
 
-def corrected(lake: Lake, batch: list[Incoming]) -> list[Incoming]:
-    """Put what was corrected by hand in the place of what a source sent; leave out what was struck out."""
+def corrected(lake: Lake, batch: list[Incoming], source: str | None = None) -> list[Incoming]:
+    """Put what was corrected by hand in the place of what a source sent; leave out what was struck out.
+
+    Where a `source` is named, what it has for a corrected bar that is neither its old value nor ours is
+    written to the log of corrections (`tapebook data audit`), once.
+    """
     import polars as pl
 
     kept = lake.corrections([one.landed.symbol for one in batch], batch[0].landed.freq) if batch else None
@@ -31,22 +36,28 @@ def corrected(lake: Lake, batch: list[Incoming]) -> list[Incoming]:
         return batch
     own = [pl.col(name).alias(f"own_{name}") for name in FIELDS]
     kept = kept.select("symbol", "ts", "what", *[f"was_{name}" for name in FIELDS], *own)
-    return [_respecting(one, kept.filter(pl.col("symbol") == one.landed.symbol)) for one in batch]
+    both = [_respecting(one, kept.filter(pl.col("symbol") == one.landed.symbol)) for one in batch]
+    third = [other for _, other in both if other is not None and len(other)]
+    if third and source is not None:
+        ours = [pl.col(f"own_{name}").alias(f"was_{name}") for name in FIELDS]
+        lake.conflicting(pl.concat([one.select(*KEY, *ours, *FIELDS) for one in third]), source)
+    return [one for one, _ in both]
 
 
-def _respecting(one: Incoming, kept: pl.DataFrame) -> Incoming:
+def _respecting(one: Incoming, kept: pl.DataFrame) -> tuple[Incoming, pl.DataFrame | None]:
+    """What lands of it, and the corrected bars that the source has a third value for."""
     import polars as pl
 
     both = one.bars.join(kept.drop("symbol"), on="ts", how="left", maintain_order="left")
     met = both.filter(pl.col("what").is_not_null() & _differs("own"))
     if not len(met):
-        return one
+        return one, None
     other = met.filter(_differs("was"))
     struck, ours = pl.col("what") == "deleted", pl.col("what").is_not_null()
     fields = [pl.when(ours).then(f"own_{name}").otherwise(name).alias(name) for name in FIELDS]
     bars = both.filter(~struck.fill_null(False)).with_columns(fields).select(one.bars.columns)
     told = "; ".join(part for part in (one.landed.reason, _said(met, other)) if part)
-    return replace(one, bars=bars, landed=replace(one.landed, reason=told))
+    return replace(one, bars=bars, landed=replace(one.landed, reason=told)), other
 
 
 def _differs(side: str) -> pl.Expr:
@@ -65,7 +76,7 @@ def _said(met: pl.DataFrame, other: pl.DataFrame) -> str:
     more = f"; and {len(other) - SHOWN} more" if len(other) > SHOWN else ""
     return (
         f"{said}; the source has other values by now for {len(other)} of them: {shown}{more} "
-        "(`tapebook data audit` tells why they were corrected)"
+        "(`tapebook data audit` has both, and why they were corrected)"
     )
 
 

@@ -194,7 +194,7 @@ def _batches(incoming: Iterator[Incoming]) -> Iterator[list[Incoming]]:
 
 def _write(lake: Lake, batch: list[Incoming], source: str, *, force: bool, dry_run: bool) -> list[Landed]:
     """Judge a batch with what the lake has of its symbols, and write it in one transaction."""
-    batch, rows = sound(corrected(lake, batch))
+    batch, rows = sound(corrected(lake, batch, None if dry_run else source))
     if not batch:
         return rows
     there = before(lake, batch)

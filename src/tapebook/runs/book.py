@@ -52,7 +52,8 @@ def listing(config: Config, **filters: Any) -> pd.DataFrame:
         for row in catalog.runs.list(outcome="running", limit=None):
             _settle(config, catalog, row)
         rows = catalog.runs.list(**filters)
-        rows = [row | {"stale": why} for row, why in zip(rows, stale(catalog, rows), strict=True)]
+        marked = zip(rows, stale(catalog, rows, config.reports), strict=True)
+        rows = [row | {"stale": why} for row, why in marked]
     return pd.DataFrame([{name: row[name] for name in _COLUMNS} for row in rows], columns=_COLUMNS)
 
 

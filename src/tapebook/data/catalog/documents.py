@@ -14,8 +14,8 @@ from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
 from tapebook.data.catalog.kinds import locked, refuse_deleted
 from tapebook.data.catalog.lease import clock, gone
+from tapebook.data.catalog.outbox_tables import document_targets, documents
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import document_targets, documents
 from tapebook.data.catalog.trash import discard
 from tapebook.errors import BadInput, UnknownName
 

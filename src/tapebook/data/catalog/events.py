@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from tapebook.data.again import lasting
+from tapebook.data.catalog.outbox_tables import dead_letters, event_cursors, event_marks, events
 from tapebook.data.catalog.rows import Rows
-from tapebook.data.catalog.tables import dead_letters, event_cursors, event_marks, events
 from tapebook.data.catalog.wake import CHANNEL, Waiter, waiter
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, String, Table, cast, select, update
 
+from tapebook.data.catalog import outbox_tables as o
 from tapebook.data.catalog import tables as t
 from tapebook.data.catalog.changes import spoken
 from tapebook.data.catalog.item_tables import trash
@@ -125,17 +126,17 @@ _ALL = (
         versioned=True,
     ),
     Kind(
-        "document", "document", t.document_targets, t.document_targets.c.name, t.document_targets.c.created,
-        (t.document_targets.c.note,), (t.document_targets.c.kind,),
-        (Part(t.documents, "target"),),
+        "document", "document", o.document_targets, o.document_targets.c.name, o.document_targets.c.created,
+        (o.document_targets.c.note,), (o.document_targets.c.kind,),
+        (Part(o.documents, "target"),),
     ),
     Kind(
-        "schedule", "schedule", t.schedules, t.schedules.c.name, t.schedules.c.created,
-        (t.schedules.c.note,), (t.schedules.c.template,),
+        "schedule", "schedule", o.schedules, o.schedules.c.name, o.schedules.c.created,
+        (o.schedules.c.note,), (o.schedules.c.template,),
         (
-            Part(t.occasions, "schedule"),
-            Part(t.subscribers, "name", _SCHEDULE),
-            Part(t.event_cursors, "subscriber", _SCHEDULE),
+            Part(o.occasions, "schedule"),
+            Part(o.subscribers, "name", _SCHEDULE),
+            Part(o.event_cursors, "subscriber", _SCHEDULE),
         ),
     ),
     Kind(
@@ -144,10 +145,10 @@ _ALL = (
         soft=False,  # a credential that is forgotten must not lie in a trash
     ),
     Kind(
-        "subscription", "events", t.subscribers, t.subscribers.c.name, t.subscribers.c.created,
-        (t.subscribers.c.note,), (t.subscribers.c.kind,),
-        (Part(t.event_cursors, "subscriber"), Part(t.dead_letters, "subscriber")),
-        only=t.subscribers.c.passing.is_(False) & (t.subscribers.c.kind != "schedule"),
+        "subscription", "events", o.subscribers, o.subscribers.c.name, o.subscribers.c.created,
+        (o.subscribers.c.note,), (o.subscribers.c.kind,),
+        (Part(o.event_cursors, "subscriber"), Part(o.dead_letters, "subscriber")),
+        only=o.subscribers.c.passing.is_(False) & (o.subscribers.c.kind != "schedule"),
     ),
     Kind(  # what is said of a published name in the gallery is its note
         "publication", "published", t.publications, t.publications.c.name, t.publications.c.created,

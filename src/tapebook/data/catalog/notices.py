@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 from tapebook.data.again import lasting
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.lease import clock
+from tapebook.data.catalog.outbox_tables import notices
 from tapebook.data.catalog.rows import Rows
-from tapebook.data.catalog.tables import notices
 
 if TYPE_CHECKING:
     from tapebook.data.catalog.event_types import Event

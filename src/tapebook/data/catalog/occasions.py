@@ -17,8 +17,9 @@ from sqlalchemy import Connection, exists, func, insert, or_, select, update
 
 from tapebook.data.again import lasting
 from tapebook.data.catalog.lease import clock, gone
+from tapebook.data.catalog.outbox_tables import notices, occasions, schedules
 from tapebook.data.catalog.rows import Rows
-from tapebook.data.catalog.tables import notices, occasions, runs, schedules
+from tapebook.data.catalog.tables import runs
 
 STALE_SECONDS = 60.0
 """A run that has not been heard of for so long is lost."""

@@ -10,8 +10,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tapebook.data.again import lasting
+from tapebook.data.catalog.outbox_tables import event_marks
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import event_marks, results, revisions, scans
+from tapebook.data.catalog.tables import results, revisions, scans
 from tapebook.data.revised import Revised
 
 MARK = "revisions"

@@ -13,8 +13,8 @@ from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import refuse_other, write_change
 from tapebook.data.catalog.events import Events
 from tapebook.data.catalog.kinds import kind_of, refuse_deleted
+from tapebook.data.catalog.outbox_tables import event_cursors, events, occasions, schedules, subscribers
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import event_cursors, events, occasions, schedules, subscribers
 from tapebook.data.catalog.trash import discard
 from tapebook.errors import BadInput, UnknownName
 

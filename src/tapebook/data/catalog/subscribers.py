@@ -20,8 +20,8 @@ from tapebook.data.catalog.changes import refuse_other, write_change
 from tapebook.data.catalog.events import Patience, put
 from tapebook.data.catalog.kinds import refuse_deleted
 from tapebook.data.catalog.lease import clock
+from tapebook.data.catalog.outbox_tables import dead_letters, event_cursors, events, subscribers
 from tapebook.data.catalog.rows import Rows, plain
-from tapebook.data.catalog.tables import dead_letters, event_cursors, events, subscribers
 from tapebook.data.catalog.trash import discard
 from tapebook.data.catalog.wake import CHANNEL
 from tapebook.errors import BadInput, UnknownName

@@ -30,8 +30,9 @@ from tapebook.data.catalog.changes import latest, now, refuse_other, revision_of
 from tapebook.data.catalog.item_tables import tags, trash
 from tapebook.data.catalog.items import announce, forget_words
 from tapebook.data.catalog.kinds import Kind, in_trash, kind_of, locked, refuse_deleted
+from tapebook.data.catalog.outbox_tables import event_cursors, events, schedules
 from tapebook.data.catalog.rows import Rows
-from tapebook.data.catalog.tables import Json, event_cursors, events, schedules
+from tapebook.data.catalog.tables import Json
 from tapebook.data.catalog.uses import refuse_used
 from tapebook.data.plain import plain as as_json
 from tapebook.errors import BadInput, UnknownName

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -16,6 +16,8 @@ from tapebook.data.catalog.trash import discard
 from tapebook.data.universe import Universe, parted
 from tapebook.errors import Changed, UnknownName
 
+SHOWN = 3
+"""Symbols that are named where members changed."""
 _MEMBER = (memberships.c.symbol, memberships.c.since, memberships.c.until)
 
 
@@ -45,6 +47,27 @@ class Universes:
         with self._rows.reading() as connection:
             rows = connection.execute(select(universes.c.id, universes.c.version)).all()
         return {str(name): int(version) for name, version in rows}
+
+    def changed(self, reference: str, start: str | None, end: str | None) -> str:
+        """Say whose membership from `start` to `end` is another now than in the version "@sp500@3".
+
+        "" for nobody's, of a universe that is gone, and of what names no version.
+        """
+        name, version = parted(reference)
+        newest = self.versions().get(name)
+        if version is None or newest in (None, version):
+            return ""
+        span = [date.fromisoformat(day[:10]) if day else None for day in (start, end)]
+        try:
+            others = self.get(name, version).differing(self.get(name), *span)
+        except UnknownName:  # it is older than its versions are kept
+            return ""
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        return (
+            f"members of @{name} changed since version {version}: {', '.join(others[:SHOWN])}{more}"
+            if others
+            else ""
+        )
 
     def _earlier(self, name: str, version: int) -> Universe:
         kept = universe_versions

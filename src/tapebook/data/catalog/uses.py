@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from tapebook.data.catalog import outbox_tables as o
 from tapebook.data.catalog import tables as t
 from tapebook.errors import BadInput
 
@@ -31,7 +32,7 @@ def users(connection: Connection, kind: str, name: str) -> Iterator[tuple[str, s
         yield from _screens(connection, f"@{name}")
         yield from _schedules(connection, f"@{name}")
     elif kind == "screen":
-        for row in connection.execute(select(t.schedules).where(t.schedules.c.template == "screen")):
+        for row in connection.execute(select(o.schedules).where(o.schedules.c.template == "screen")):
             if row.parameters.get("screen") == name:
                 yield _schedule(row.name)
     elif kind == "schedule":
@@ -39,7 +40,7 @@ def users(connection: Connection, kind: str, name: str) -> Iterator[tuple[str, s
             if row.source.get("schedule") == name:
                 yield f"the published name {row.name}", f"tapebook unpublish {row.name}"
     elif kind == "document":
-        for row in connection.execute(select(t.subscribers).where(t.subscribers.c.kind == "document")):
+        for row in connection.execute(select(o.subscribers).where(o.subscribers.c.kind == "document")):
             if json.loads(row.target or "{}").get("to") == name:
                 yield f"the subscription {row.name}", f"tapebook events unsubscribe {row.name}"
     elif kind == "secret":
@@ -53,7 +54,7 @@ def _screens(connection: Connection, word: str) -> Iterator[tuple[str, str]]:
 
 
 def _schedules(connection: Connection, word: str) -> Iterator[tuple[str, str]]:
-    for row in connection.execute(select(t.schedules)):
+    for row in connection.execute(select(o.schedules)):
         if _names(row.parameters, word) or _names(row.notify, word):
             yield _schedule(row.name)
 
@@ -63,11 +64,11 @@ def _schedule(name: str) -> tuple[str, str]:
 
 
 def _secret(connection: Connection, word: str) -> Iterator[tuple[str, str]]:
-    for row in connection.execute(select(t.document_targets)):
+    for row in connection.execute(select(o.document_targets)):
         if _names(row.options, word):
             yield f"documentation target {row.name}", f"tapebook document remove {row.name}"
     yield from _schedules(connection, word)
-    for row in connection.execute(select(t.subscribers)):
+    for row in connection.execute(select(o.subscribers)):
         if word in (row.target, row.secret):
             yield f"subscription {row.name}", f"tapebook events unsubscribe {row.name}"
 

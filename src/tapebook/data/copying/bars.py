@@ -24,29 +24,6 @@ _GONE = "ducklake_files_scheduled_for_deletion"
 """Names files that no snapshot has; they are not copied."""
 
 
-def paths(store: Store, cursor: DuckDBPyConnection) -> list[tuple[str, int]]:
-    """Return path under the root and bytes of each file that some snapshot has.
-
-    Raises
-    ------
-    TapebookError
-        If the lake names a file outside its root.
-    """
-    at, found = store.metadata, []
-    for kind in ("data", "delete"):
-        query = (
-            f"SELECT s.path, t.path, f.path, f.file_size_bytes, "
-            f"f.path_is_relative::INT + t.path_is_relative::INT + s.path_is_relative::INT "
-            f"FROM {at}.ducklake_{kind}_file f JOIN {at}.ducklake_table t USING (table_id) "
-            f"JOIN {at}.ducklake_schema s ON s.schema_id = t.schema_id"
-        )
-        for schema, table, file, size, relative in cursor.execute(query).fetchall():
-            if relative != 3:  # noqa: PLR2004 - file, table and schema
-                raise TapebookError(f"the lake has a file outside its root, {file}: it cannot be copied")
-            found.append((f"{schema}{table}{file}", int(size)))
-    return sorted(set(found))
-
-
 def copy_files(
     source: Store, target: Store, files: list[tuple[str, int]], done: Callable[[str], None]
 ) -> None:

@@ -16,6 +16,7 @@ from tapebook.data.catalog.tables import metadata
 from tapebook.data.copying import bars, records
 from tapebook.data.copying.place import Place
 from tapebook.data.copying.rows import Tally, copy_rows, count_rows
+from tapebook.data.lake_files import paths
 from tapebook.data.store import TABLES, Store
 from tapebook.errors import BadParameter
 
@@ -117,7 +118,7 @@ def copy(
         if not dry_run:
             held.enter_context(place.alone())
         rows, cursor = held.enter_context(closing(Rows(source.database))), held.enter_context(_alone(store))
-        files = [] if cursor is None else bars.paths(store, cursor)
+        files = [] if cursor is None else paths(store, cursor)
         done.files, done.bytes = len(files), sum(size for _, size in files)
         if dry_run:
             done.tables, done.records = count_rows(rows), Counter(kind for kind, _ in records.named(rows))
