@@ -4,20 +4,25 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from runs_made import until
 from tapebook import runs
+from tapebook.data.catalog.runs import Runs
 from tapebook.errors import BadParameter, RunFailed, TapebookError, UnknownName
-from tapebook.runs import batch
+from tapebook.runs import batch, batch_work, execute
 from tapebook.runs.template import find
+from tapebook.runs.warm.forked import Forked
 from tapebook.runs.watch import size
 
 PARENT = Path(__file__).parent / "batch_parent.py"
@@ -96,6 +101,69 @@ def test_what_may_pass_is_tried_again(config, kernels):
     )
     assert (done.items[0]["outcome"], done.items[0]["tries"]) == ("failed", 2)
     assert done.items[0]["error"] == "ConnectionResetError: the other side hung up"
+
+
+def test_a_kernel_that_dies_before_its_first_cell_is_tried_again_and_that_is_said(
+    config, kernels, monkeypatch, caplog
+):
+    born, begin = [], Forked.__init__
+
+    def dying(self, *args, **kwargs):
+        begin(self, *args, **kwargs)
+        born.append(self)
+        if len(born) == 1:
+            assert until(lambda: self.poll() is None and self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(Forked, "__init__", dying)
+    done = runs.run_many(config, "trouble", [{"how": "none"}], kernels=kernels, **ONE)
+    assert (done.items[0]["outcome"], done.items[0]["tries"]) == ("succeeded", 2)
+    assert repr(done) == f"Batch({done.id}: 1 succeeded; 1 tried again)"
+    assert "is tried again in 0.1 s: KernelDied: the notebook's process died before its first" in caplog.text
+    (first,) = {path.name for path in config.reports.glob("trouble-*")} - set(done.run_ids)
+    assert runs.load(config, first).outcome == "killed"
+
+
+def test_a_kernel_that_answers_nobody_is_given_up(config, kernels, monkeypatch):
+    monkeypatch.setattr(execute, "QUIET_SECONDS", 1)
+    begin = Forked.__init__
+
+    def stopped(self, *args, **kwargs):
+        begin(self, *args, **kwargs)
+        assert until(lambda: self.poll() is None and self.pid)
+        os.kill(self.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(Forked, "__init__", stopped)
+    with pytest.raises(RunFailed, match="did not answer within 1 s of its start"):
+        runs.run(config, "trouble", {"how": "none"}, kernels=kernels)
+
+
+def test_what_is_busy_may_pass_whoever_says_so():
+    def ended(name, message, outcome="failed"):
+        return SimpleNamespace(
+            outcome=outcome, manifest={"error": {"cell": 3, "name": name, "message": message}}
+        )
+
+    assert batch_work.may_pass(ended("ConfigError", "the catalogue cannot be used: database is locked."))
+    assert batch_work.may_pass(ended("Away", "the database has been away for 120 seconds"))
+    assert batch_work.may_pass(ended("KernelDied", "the notebook's process died", "killed"))
+    assert not batch_work.may_pass(ended("BadParameter", "fast must be below slow"))
+    assert not batch_work.may_pass(ended("ValueError", "the sky is falling"))
+    assert not batch_work.may_pass(ended("TimeOut", "the run took longer", "timed_out"))
+
+
+def test_a_busy_catalogue_at_the_start_of_a_run_is_tried_again(config, kernels, monkeypatch):
+    add, busy = Runs.add, iter([True])
+
+    def locked(self, row):
+        if next(busy, False):
+            raise OperationalError("INSERT", {}, sqlite3.OperationalError("database is locked"))
+        return add(self, row)
+
+    monkeypatch.setattr(Runs, "add", locked)
+    done = runs.run_many(config, "trouble", [{"how": "none"}], kernels=kernels, **ONE)
+    assert (done.items[0]["outcome"], done.items[0]["tries"]) == ("succeeded", 2)
+    assert [path.name for path in config.reports.glob("trouble-*")] == done.run_ids
 
 
 def test_limits_of_time_and_memory(config, kernels):

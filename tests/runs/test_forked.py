@@ -1,15 +1,20 @@
 """A run's own end of a forked kernel: answers that come late, refusals, and a kill before any answer."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from runs_made import until
-from tapebook.runs.warm import client, forked
+from tapebook.errors import TapebookError
+from tapebook.runs import start
+from tapebook.runs.template import find
+from tapebook.runs.warm import client, fork, forked
 from tapebook.runs.warm.forked import Forked
 
 ENDS = [sys.executable, "-c", "raise SystemExit(3)"]
@@ -75,6 +80,39 @@ def test_without_a_fork_it_starts_cold_and_says_why(server, tmp_path, answer, wh
     assert kernel.started.startswith("cold: ")
     assert why in kernel.started
     assert why in (tmp_path / "kernel.log").read_text()
+
+
+def test_a_kernel_outlives_what_the_server_sets_on_the_socket_that_both_hold(monkeypatch):
+    """What is non-blocking for one is so for the other: it did kill a kernel in a thousand."""
+    ended = threading.Event()
+    monkeypatch.setattr(fork.os, "killpg", lambda *_: ended.set())
+    client, held = socket.socketpair()
+
+    class Shared(socket.socket):
+        def setblocking(self, flag):
+            super().setblocking(flag)
+            servers.setblocking(False)  # between this and the kernel's next step
+
+    servers = socket.socket(fileno=os.dup(held.fileno()))
+    kernels = Shared(fileno=held.detach())
+    servers.setblocking(False)
+    watch = threading.Thread(target=fork._end_with, args=(kernels,), daemon=True)
+    with client, servers, kernels:
+        watch.start()
+        assert not ended.wait(0.1)
+        client.close()
+        assert ended.wait(60)
+        watch.join()
+
+
+def test_a_run_leaves_the_folder_of_another_alone(config):
+    page = config.reports / "toy-taken" / "report.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    order = start.Order(find(config, "toy"), find(config, "toy").check({}), id="toy-taken")
+    with pytest.raises(TapebookError, match="cannot start: File exists"):
+        start.carry_out(config, order)
+    assert page.exists()
 
 
 def test_nobody_listens(tmp_path):

@@ -31,7 +31,7 @@ def outputs(run):
 def test_a_run_keeps_all_that_came_of_it(toy):
     config, run, seen = toy
     assert run.outcome == "succeeded"
-    assert re.fullmatch(r"toy-\d{8}-\d{6}-[0-9a-f]{4}", run.id)
+    assert re.fullmatch(r"toy-\d{8}-\d{6}-[0-9a-f]{8}", run.id)
     assert run.folder == config.reports / run.id
     assert run.metrics["end"].keys() == {"value", "unit", "convention"}
     assert run.metrics["undefined"]["value"] is None

@@ -79,7 +79,7 @@ class ForwardRoom(VersionRoom):
         )
         content["look_ahead"] = "unchecked" if looked is None else _looked(looked)
         now = datetime.now(UTC)
-        id = f"fz-{found.name}-{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
+        id = f"fz-{found.name}-{now:%Y%m%d-%H%M%S}-{token_hex(4)}"
         content["frozen_at"] = now.isoformat(timespec="seconds")
         frozen = Frozen(id, digest("", content), content)
         self.catalog.ledger.freeze(

@@ -125,7 +125,7 @@ class ScanRoom(StrategyRoom):
         """Store findings: the file first, then the row that names it."""
         now = datetime.now(UTC)
         row = _record(found) | {
-            "id": f"sc-{now:%Y%m%d-%H%M%S}-{token_hex(2)}",
+            "id": f"sc-{now:%Y%m%d-%H%M%S}-{token_hex(4)}",
             "created": now.isoformat(timespec="seconds"),
             "run_id": Path(run).name if (run := os.environ.get("TAPEBOOK_RUN")) else None,
         }

@@ -228,4 +228,4 @@ class StrategyRoom(TrialRoom):
 def _stamp() -> tuple[str, str]:
     """Return an id for a result and the time that it is made of."""
     now = datetime.now(UTC)
-    return f"bt-{now:%Y%m%d-%H%M%S}-{token_hex(2)}", now.isoformat(timespec="seconds")
+    return f"bt-{now:%Y%m%d-%H%M%S}-{token_hex(4)}", now.isoformat(timespec="seconds")

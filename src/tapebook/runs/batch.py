@@ -66,7 +66,8 @@ class Batch:
 
     def __repr__(self) -> str:
         said = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in self.counts.items())
-        return f"Batch({self.id}: {said})"
+        again = sum(item["tries"] > 1 for item in self.items)
+        return f"Batch({self.id}: {said}{f'; {again} tried again' if again else ''})"
 
     def _repr_html_(self) -> str:
         table = self.frame().to_html(border=0, na_rep="–")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -34,8 +35,12 @@ PASSING = {
     "BrokenPipeError", "TimeoutError", "ConnectError", "ConnectTimeout", "ReadTimeout", "ReadError",
     "RemoteProtocolError", "RemoteDisconnected", "IncompleteRead", "URLError", "SSLError", "gaierror",
     "OperationalError", "Timeout", "BlockingIOError", "InterruptedError", "Unavailable", "RateLimited",
+    "Away",
 }  # fmt: skip
 """Errors, by name, that come from outside and may have passed a little later."""
+BUSY = ("database is locked", "database table is locked", "deadlock detected", "could not serialize access")
+"""What a database says, whoever passes it on, when others were at work on it for too long."""
+_said = logging.getLogger("tapebook.batches")
 
 
 def may_pass(run: Run) -> bool:
@@ -43,7 +48,16 @@ def may_pass(run: Run) -> bool:
     if run.outcome in ("killed", "lost"):
         return True
     error = run.manifest.get("error") or {}
-    return run.outcome == "failed" and error.get("name") in PASSING
+    return run.outcome == "failed" and _passing(error.get("name", ""), error.get("message", ""))
+
+
+def _passing(name: str, message: str) -> bool:
+    return name in PASSING or any(words in message.lower() for words in BUSY)
+
+
+def _outside(error: BaseException | None) -> bool:
+    """Whether an error of our own, or what it came of, may pass."""
+    return error is not None and (_passing(type(error).__name__, str(error)) or _outside(error.__cause__))
 
 
 class Work:
@@ -147,6 +161,8 @@ class Work:
             raise error
         if error is not None:  # it could not even be recorded
             item |= {"outcome": "failed", "error": f"{type(error).__name__}: {error}"}
+            if _outside(error) and item["tries"] <= self.settings["retries"]:
+                item["outcome"] = "waiting"
         elif item["outcome"] == "running":
             self._read(n, Run.read(brought(self.config, item["run_id"])).outcome)
         else:
@@ -154,6 +170,9 @@ class Work:
         if item["outcome"] not in OVER:
             wait = min(self.settings["backoff"] * 2 ** (item["tries"] - 1), MOST_SECONDS)
             heapq.heappush(self.due, (time.monotonic() + wait, n))
+            _said.warning(
+                "run %s did not succeed and is tried again in %g s: %s", item["run_id"], wait, item["error"]
+            )
         self._keep(n, "outcome", "seconds", "error")
         self._report()
 

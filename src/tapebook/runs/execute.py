@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook import redact
 from tapebook.progress import Report
-from tapebook.runs.kernel import Kernel
+from tapebook.runs.kernel import Kernel, NotStarted
 from tapebook.runs.light import light
 from tapebook.runs.save import Saver
 
 if TYPE_CHECKING:
     from tapebook.runs.watch import Watch
 
+QUIET_SECONDS = 60
+"""How long after a cell's end its last outputs are waited for; Jupyter's 4 s are few on a busy machine."""
 _NO_MEMORY = {"MemoryError", "ArrayMemoryError", "_ArrayMemoryError", "OutOfMemoryException"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -149,11 +151,16 @@ def _ended_early(error: Exception, job: _Job, timeout: float | None) -> Ended:
         trace = _ANSI.sub("", "\n".join(error.traceback))
         outcome = "out_of_memory" if error.ename in _NO_MEMORY else "failed"
         return Ended(outcome, job.error(error.ename, str(error.evalue), trace))
-    late = job.deadline is not None and time.monotonic() >= job.deadline
-    if isinstance(error, CellTimeoutError) or late:
+    slack = 1.0 if isinstance(error, CellTimeoutError) else 0.0
+    if job.deadline is not None and time.monotonic() >= job.deadline - slack:
         return Ended(
             "timed_out", job.error("TimeOut", f"the run took longer than the {timeout:g} s it was given")
         )
+    if isinstance(error, NotStarted):
+        return Ended("killed", job.error("KernelDied", str(error)))
+    if isinstance(error, CellTimeoutError):  # nobody gave it a limit
+        said = f"the notebook's process ran a cell and did not say within {QUIET_SECONDS} s what came of it"
+        return Ended("killed", job.error("KernelDied", said))
     if isinstance(error, DeadKernelError):
         said = "the notebook's process died: out of memory, a crash in compiled code, or killed from outside"
         return Ended("killed", job.error("KernelDied", said))
@@ -207,20 +214,24 @@ def _drive(nb_man: Any, kernel: Kernel, job: _Job) -> None:
             return super().execute_cell(cell, cell_index, *args, **kwargs)
 
     quiet = logging.getLogger("tapebook.kernel")
-    quiet.addHandler(logging.NullHandler())
+    if not quiet.handlers:
+        quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
+    left = int(min(QUIET_SECONDS, job.left() or QUIET_SECONDS))
     client = Client(
         nb_man,
         km=kernel.manager,
         timeout_func=lambda _cell: job.left(),
-        startup_timeout=max(1, int(min(60, job.left() or 60))),
+        startup_timeout=max(1, left),
+        iopub_timeout=max(1, left),
+        shutdown_kernel="immediate",
         log=quiet,
     )
     try:
         client.execute()
     finally:
         kernel.kill()
-        client.km, client.shutdown_kernel = kernel.manager, "immediate"
+        client.km = kernel.manager
         with suppress(Exception):  # it may have gone already; the channels are closed here
             client._cleanup_kernel()
 

@@ -20,8 +20,14 @@ from tapebook.runs.warm.forked import Forked
 KILL_SECONDS = 60
 """A killed process is gone at once, but on a busy machine it takes a while until that is seen."""
 LOG = "kernel.log"
+LOOK_SECONDS, ASK_SECONDS = 0.1, 1.0
+"""How often it is looked whether a kernel that starts is still there, and how often it is asked to answer."""
 RECONNECT_MS = 5
 """How often a socket is tried that the kernel has not opened yet; ZeroMQ's 100 ms are a third of a run."""
+
+
+class NotStarted(Exception):
+    """A kernel died, or did not answer in time, before it ran anything."""
 
 
 class Kernel:
@@ -120,24 +126,41 @@ def _forking(manager: Any, log: Path) -> Any:
 
 @cache
 def _client() -> Any:
-    """Give Jupyter's client, but for a fifth of a second in which it listens to what nobody asked for."""
+    """Give Jupyter's client, without what a run does not use.
+
+    That is a fifth of a second in which it listens to what nobody asked for, and a thread of heartbeats: the
+    process itself is watched, and that thread holds up the end of a kernel that never answered.
+    """
     from jupyter_client.asynchronous.client import AsyncKernelClient
 
     class Client(AsyncKernelClient):
+        def start_channels(self, *_: Any, **__: Any) -> None:
+            """Open the two channels that a run uses."""
+            super().start_channels(stdin=False, hb=False, control=False)
+
+        def stop_channels(self) -> None:
+            """Close those two; asking for the others would open them."""
+            for channel in (self._shell_channel, self._iopub_channel):
+                if channel is not None and channel.is_alive():
+                    channel.stop()
+
         async def wait_for_ready(self, timeout: float | None = None) -> None:
             """Wait until the kernel answers and is heard; what else it said has another message's id."""
             until = time.monotonic() + (timeout or float("inf"))
-            while True:
-                self.kernel_info()
+            asked = 0.0
+            while (now := time.monotonic()) < until:
+                if now >= asked + ASK_SECONDS:
+                    asked = now
+                    self.kernel_info()
                 with suppress(Empty):
-                    answer = await self.get_shell_msg(timeout=1)
+                    answer = await self.get_shell_msg(timeout=LOOK_SECONDS)
                     if answer["msg_type"] == "kernel_info_reply":
+                        asked = 0.0  # if it was not heard
                         await self.get_iopub_msg(timeout=0.2)
                         self._handle_kernel_info_reply(answer)
                         return
                 if self.parent is None or not await self.parent.is_alive():
-                    raise RuntimeError("Kernel died before replying to kernel_info")
-                if time.monotonic() > until:
-                    raise RuntimeError(f"Kernel didn't respond in {timeout} seconds")
+                    raise NotStarted("the notebook's process died before its first cell")
+            raise NotStarted(f"the notebook's process did not answer within {timeout} s of its start")
 
     return Client

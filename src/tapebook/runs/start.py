@@ -117,8 +117,8 @@ def run(
 
 
 def new_id(template: str) -> str:
-    """Give an id for a run of a template: its name, the time, and four letters that no other has."""
-    return f"{template}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(2)}"
+    """Give an id for a run of a template: its name, the time, and eight digits that no other has."""
+    return f"{template}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{token_hex(4)}"
 
 
 def rerun(
@@ -193,9 +193,10 @@ def carry_out(
 
 def _begin(folder: Path, manifest: dict[str, Any], order: Order, catalog: Any) -> None:
     """Make the run's folder and its row, or leave neither."""
+    with _writing("the run cannot start"):
+        folder.mkdir(parents=True)  # one that is there already is another run's, and stays
     try:
         with _writing("the run cannot start"):
-            folder.mkdir(parents=True)
             for name in (TEMPLATE, NOTEBOOK):
                 shutil.copyfile(order.template.path, folder / name)
             write_json(folder / MANIFEST, manifest)
