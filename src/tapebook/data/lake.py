@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,7 @@ from tapebook.data.compact import Compacted, compact
 from tapebook.data.edit import Edited, conflicting, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
-from tapebook.data.store import EMPTY, NAME, Store
+from tapebook.data.store import EMPTY, NAME, Store, closing
 from tapebook.data.tidy import nothing
 from tapebook.data.when import When
 from tapebook.data.write import Written, delete, write
@@ -247,7 +246,7 @@ class Lake:
 
         def question(view: View) -> pa.Table:
             known = read.calendars(view, names)
-            return read.tidied(read.long(view, names, known, read.span(length, start, end)), names)
+            return read.tidied(read.long(view, names, known, length, start, end), names)
 
         try:
             return read.seeing(self._store, asof, question)
@@ -264,7 +263,7 @@ class Lake:
 
     def stored(
         self, symbols: Sequence[str], freq: str | Frequency, *, since: When = None
-    ) -> tuple[pa.Table, pa.Table, pa.Table]:
+    ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         """What new bars of these symbols are judged beside, of one snapshot; unknown symbols have none.
 
         Returns

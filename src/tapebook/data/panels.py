@@ -28,7 +28,7 @@ def panel(
     if adjust not in ("splits", "total", False):
         raise BadParameter("adjust", adjust, '"splits", "total" or False')
     known = read.calendars(view, symbols)
-    rows = read.long(view, symbols, known, read.span(freq, start, end))
+    rows = read.long(view, symbols, known, freq, start, end)
     names = (
         tuple(symbols) if symbols is not None else tuple(sorted(rows.column("symbol").unique().to_pylist()))
     )
@@ -51,18 +51,38 @@ def events(
     """The actions of these symbols, and from when on they hold: see `adjust.adjusted`."""
     import pyarrow as pa
 
-    dividend = "dividend" if dividends else "NULL::DOUBLE AS dividend"
-    kept = "split <> 1 OR dividend <> 0" if dividends else "split NOT IN (0, 1)"
-    table = view.arrow(
-        f"SELECT symbol, ts AS moment, split, {dividend}, NULL::DOUBLE AS before "
-        f"FROM {view.table('actions')} WHERE {read.roughly(symbols, known)} AND ({kept}) ORDER BY symbol, ts"
-    )
-    table = read.only(table, symbols)
+    table = _actions(view, symbols, known, dividends=dividends)
     if freq.intraday and table.num_rows:
         dates = table.column("moment").cast(pa.int64()).to_numpy().view("datetime64[us]")
         exact = moments(dates, by_calendar(table.column("symbol").to_pylist(), known))
         table = table.set_column(1, "moment", pa.array(exact).cast(pa.timestamp("us", "UTC")))
     return table
+
+
+def _actions(view: View, symbols: Sequence[str], known: dict[str, str], *, dividends: bool) -> pa.Table:
+    """symbol, moment, split, dividend and before (empty), sorted."""
+    import polars as pl
+
+    number = pl.lit(None, pl.Float64)
+    split, dividend = pl.col("split"), pl.col("dividend")
+    kept = (split != 1) | (dividend != 0) if dividends else ~split.is_in([0.0, 1.0])
+    columns = [pl.col("symbol"), pl.col("ts").alias("moment"), split, dividend if dividends else number]
+    found = view.plainly(
+        "actions",
+        read.among_rows(symbols),
+        lambda rows: rows.filter(kept).select(
+            *columns[:3], columns[3].alias("dividend"), number.alias("before")
+        ),
+    )
+    if found is not None:
+        return read.in_arrow(found.sort("symbol", "moment"))
+    told = "dividend" if dividends else "NULL::DOUBLE AS dividend"
+    condition = "split <> 1 OR dividend <> 0" if dividends else "split NOT IN (0, 1)"
+    table = view.arrow(
+        f"SELECT symbol, ts AS moment, split, {told}, NULL::DOUBLE AS before FROM {view.table('actions')} "
+        f"WHERE {read.roughly(symbols, known)} AND ({condition}) ORDER BY symbol, ts"
+    )
+    return read.only(table, symbols)
 
 
 def with_closes(view: View, events: pa.Table, freq: Frequency, last: np.datetime64) -> pa.Table:

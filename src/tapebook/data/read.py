@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from tapebook.data import s3
+from tapebook.data.parts import Part, Where, forget, lazily, tables
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store, among, newest, undo
+from tapebook.data.store import NAME, Store, among, closing, newest, undo
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, TapebookError, UnknownName
 from tapebook.schema import FIELDS, Frequency
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
@@ -32,13 +35,39 @@ class View:
 
     cursor: DuckDBPyConnection
     snapshot: int
-    metadata: str
+    store: Store
+
+    @property
+    def metadata(self) -> str:
+        """How a query names the schema of DuckLake's own tables."""
+        return self.store.metadata
 
     def bare(self, name: str) -> bool:
         """Whether a table never held a row: to ask it all the same takes 20 ms."""
+        if (parts := self.parts(name)) is not None:
+            return not parts
         files, tables = (f"{self.metadata}.ducklake_{what}" for what in ("data_file", "table"))
         query = f"SELECT 1 FROM {files} JOIN {tables} USING (table_id) WHERE table_name = '{name}' LIMIT 1"
         return self.cursor.execute(query).fetchone() is None
+
+    def parts(self, name: str) -> tuple[Part, ...] | None:
+        """The files of a table, where they can be read as they are."""
+        return tables(self.store, self.cursor, self.snapshot).get(name)
+
+    def plainly(
+        self, name: str, where: Where, ask: Callable[[pl.LazyFrame], pl.LazyFrame]
+    ) -> pl.DataFrame | None:
+        """Answer a question about rows of a table without DuckLake; None if only it can."""
+        import polars as pl
+
+        parts = self.parts(name)
+        if parts is None:
+            return None
+        try:
+            return ask(lazily(name, parts, where)).collect()
+        except (OSError, pl.exceptions.PolarsError):  # a file went away, or is not what it was taken for
+            forget(self.store)
+            return None
 
     def table(self, name: str) -> str:
         """How a query names a table of the lake."""
@@ -84,7 +113,7 @@ def _seeing(store: Store, asof: AsOf, question: Callable[[View], Answer]) -> Ans
         try:
             with closing(store.reading()) as cursor, transaction(cursor):
                 begun = newest(cursor)
-                view = View(cursor, resolve(cursor, asof), store.metadata)
+                view = View(cursor, resolve(cursor, asof), store)
                 answer = question(view)
             if _undisturbed(store, view.snapshot, begun):
                 return answer
@@ -146,20 +175,66 @@ def span(freq: Frequency, start: When, end: When) -> str:
     return " AND ".join(told)
 
 
-def long(view: View, symbols: Sequence[str] | None, known: Collection[str], condition: str) -> pa.Table:
+def among_rows(
+    symbols: Sequence[str] | None, freq: Frequency | None = None, start: When = None, end: When = None
+) -> Where:
+    """Write the same condition for the files themselves."""
+    first, last = first_moment(start, "start"), last_moment(end, "end")
+    moments = (
+        None if moment is None else moment.value // 1_000 for moment in (first, last)
+    )  # from nanoseconds
+    return Where(symbols, None if freq is None else str(freq), *moments)
+
+
+def long(
+    view: View,
+    symbols: Sequence[str] | None,
+    known: Collection[str],
+    freq: Frequency,
+    start: When,
+    end: When,
+) -> pa.Table:
     """Raw bars, long, in the order in which they are stored; of most symbols, with those of the others.
 
     Comparing every row's name with a long list takes longer than reading some rows in vain.
     """
-    columns = ", ".join(("symbol", "ts", *FIELDS))
-    chosen = roughly(symbols, known)
-    return view.arrow(f"SELECT {columns} FROM {view.table('bars')} WHERE {condition} AND {chosen}")
+    columns = ("symbol", "ts", *FIELDS)
+    where = among_rows(symbols if few(symbols, known) else None, freq, start, end)
+    found = view.plainly("bars", where, lambda rows: rows.select(columns))
+    if found is not None:
+        return in_arrow(found)
+    condition, chosen = span(freq, start, end), roughly(symbols, known)
+    return view.arrow(f"SELECT {', '.join(columns)} FROM {view.table('bars')} WHERE {condition} AND {chosen}")
+
+
+def in_arrow(rows: pl.DataFrame) -> pa.Table:
+    """Texts as DuckDB has them."""
+    import pyarrow as pa
+
+    table = rows.to_arrow()
+    for at, kind in enumerate(table.schema):
+        if pa.types.is_large_string(kind.type):
+            table = table.set_column(at, kind.name, table.column(at).cast(pa.string()))
+    return table
 
 
 def ends(view: View, symbols: Sequence[str], freq: Frequency) -> pa.Table:
     """First and last stamp, and the last close, of each symbol that has bars of this length."""
+    import polars as pl
+
     known = calendars(view, None)
     mine = [name for name in symbols if name in known]
+    where = among_rows(mine if few(mine, known) else None, freq)
+    last = pl.col("close").sort_by("ts").drop_nulls().last()
+    found = view.plainly(
+        "bars",
+        where,
+        lambda rows: rows.group_by("symbol").agg(
+            pl.col("ts").min().alias("first"), pl.col("ts").max().alias("last"), last.alias("close")
+        ),
+    )
+    if found is not None:
+        return only(in_arrow(found), mine)
     table = view.arrow(
         "SELECT symbol, min(ts) AS first, max(ts) AS last, arg_max(close, ts) AS close FROM "
         f"{view.table('bars')} WHERE freq = '{freq}' AND {roughly(mine, known)} GROUP BY symbol"
@@ -177,40 +252,53 @@ def no_ends() -> pa.Table:
 
 def stored(
     view: View, symbols: Sequence[str], freq: Frequency, since: When
-) -> tuple[pa.Table, pa.Table, pa.Table]:
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Bars of a length from a moment on, actions, and findings on bars of that length; see `Lake.stored`."""
     known = calendars(view, None)
     mine = [name for name in symbols if name in known]
     if not mine:
         return stored_nothing()
-    bars = long(view, mine, known, span(freq, since, None))
-    bars = only(bars, mine) if len(mine) < len(known) <= 2 * len(mine) else bars
-    _, actions, found = stored_nothing()
-    chosen = roughly(mine, known)
+    bars, actions, found = stored_nothing()
+    exact = mine if len(mine) < len(known) else None
+    bars = _stored(view, "bars", bars.columns, among_rows(exact, freq, since))
     if not view.bare("actions"):
-        columns = ", ".join(actions.column_names)
-        asked = view.arrow(f"SELECT {columns} FROM {view.table('actions')} WHERE {chosen}")
-        actions = only(asked, mine)
+        actions = _stored(view, "actions", actions.columns, among_rows(exact))
     if not view.bare("quality"):
-        columns = ", ".join(found.column_names)
-        asked = view.arrow(
-            f"SELECT {columns} FROM {view.table('quality')} WHERE freq = '{freq}' AND {chosen}"
-        )
-        found = only(asked, mine)
+        found = _stored(view, "quality", found.columns, among_rows(exact, freq))
     return bars, actions, found
 
 
-def stored_nothing() -> tuple[pa.Table, pa.Table, pa.Table]:
+def _stored(view: View, table: str, columns: Sequence[str], where: Where) -> pl.DataFrame:
+    import polars as pl
+
+    found = view.plainly(table, where, lambda rows: rows.select(columns))
+    if found is not None:
+        return found
+    told = [] if where.freq is None else [f"freq = '{where.freq}'"]
+    told += [] if where.first is None else [f"ts >= make_timestamptz({where.first})"]
+    told += [] if where.symbols is None else [among("symbol", where.symbols)]
+    query = f"SELECT {', '.join(columns)} FROM {view.table(table)} WHERE {' AND '.join(told) or 'true'}"
+    return pl.DataFrame(view.arrow(query))
+
+
+def stored_nothing() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """What `stored` answers where there is nothing."""
+    import polars as pl
+
     from tapebook.data import tidy
 
     bars = tidy.nothing("bars").drop_columns("freq")
-    return bars, tidy.nothing("actions"), tidy.nothing("quality")
+    return pl.DataFrame(bars), pl.DataFrame(tidy.nothing("actions")), pl.DataFrame(tidy.nothing("quality"))
+
+
+def few(symbols: Sequence[str] | None, known: Collection[str]) -> bool:
+    """Whether these are so few of those known that it pays to look for them."""
+    return symbols is not None and 2 * len(symbols) < len(known)
 
 
 def roughly(symbols: Sequence[str] | None, known: Collection[str]) -> str:
     """Write the condition of some symbols; true if they are most of those known."""
-    return among("symbol", symbols) if symbols is not None and 2 * len(symbols) < len(known) else "true"
+    return among("symbol", symbols) if symbols is not None and few(symbols, known) else "true"
 
 
 def only(rows: pa.Table, symbols: Sequence[str]) -> pa.Table:
@@ -229,11 +317,28 @@ def tidied(rows: pa.Table, symbols: Sequence[str] | None) -> pa.Table:
 
 def calendars(view: View, symbols: Sequence[str] | None) -> dict[str, str]:
     """Calendar of every symbol that the lake knows; refuses `symbols` that are not among them."""
-    rows = view.cursor.execute(f"SELECT symbol, calendar FROM {view.table('instruments')}").fetchall()
-    known = {name: calendar or "24/7" for name, calendar in rows}
+    known = _calendars(view)
     for name in symbols or ():
         if name not in known:
             raise UnknownName("symbol", name, known, NEXT)
+    return known
+
+
+_known: WeakKeyDictionary[Store, tuple[tuple[Part, ...], dict[str, str]]] = WeakKeyDictionary()
+"""The calendars that were asked last, with the files that say them."""
+
+
+def _calendars(view: View) -> dict[str, str]:
+    parts, (files, known) = view.parts("instruments"), _known.get(view.store, (None, {}))
+    if parts is not None and parts == files:
+        return known
+    found = view.plainly("instruments", Where(), lambda rows: rows.select("symbol", "calendar"))
+    if found is None:
+        rows = view.cursor.execute(f"SELECT symbol, calendar FROM {view.table('instruments')}").fetchall()
+        return {name: calendar or "24/7" for name, calendar in rows}
+    known = {name: calendar or "24/7" for name, calendar in found.iter_rows()}
+    if parts is not None:
+        _known[view.store] = (parts, known)
     return known
 
 

@@ -6,10 +6,11 @@ own connection. Writers queue on one lock, so that an upsert sees all that came 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -90,6 +91,11 @@ class Store:
                 self._met = True
             return self._connection.cursor()
 
+    @property
+    def connection(self) -> object:
+        """What the cursors of this process belong to at present: another one after a close."""
+        return self._connection
+
     def again(self, act: Callable[[], Answer]) -> Answer:
         """Do something that may be done twice; where PostgreSQL went away meanwhile, once it is back."""
         return act() if self.config.embedded else again(act, self.close, met=self._met)
@@ -98,7 +104,7 @@ class Store:
         """Let go of the connection; the next call opens it again."""
         with self._mutex:
             if self._connection is not None and self._pid == os.getpid():
-                self._connection.close()
+                let_go(self._connection)
             self._connection = None
 
     @contextmanager
@@ -275,6 +281,34 @@ class Store:
             raise ConfigError(
                 f"cannot open the lake at {self.catalogue if self.config.embedded else 'PostgreSQL'}: {told}"
             ) from None
+
+
+@contextmanager
+def closing(cursor: DuckDBPyConnection) -> Iterator[DuckDBPyConnection]:
+    """Close a cursor at the end, see `let_go`."""
+    try:
+        yield cursor
+    except BaseException:
+        let_go(cursor)
+        raise
+    cursor.close()
+
+
+def let_go(connection: DuckDBPyConnection) -> None:
+    """Close it; but leave it alone where a lost connection has ruined its database.
+
+    To close or destroy such a one ends the process: DuckDB's own rollback raises where nothing may be raised.
+    """
+    import duckdb
+
+    try:
+        connection.execute("SELECT 1")
+    except duckdb.FatalException:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))  # so that not even the end destroys it
+        return
+    except duckdb.Error:
+        pass
+    connection.close()
 
 
 def newest(cursor: DuckDBPyConnection) -> int:

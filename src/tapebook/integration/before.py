@@ -109,7 +109,7 @@ def _stored(
 
     tables = lake.stored(symbols or names.categories.to_list(), freq, since=since)
     columns = [pl.col("ts").cast(pl.Datetime("us", "UTC")), pl.col("symbol").cast(names)]
-    bars, actions, found = (pl.DataFrame(table).with_columns(columns) for table in tables)
+    bars, actions, found = (table.with_columns(columns) for table in tables)
     return bars, actions, found
 
 
