@@ -45,6 +45,8 @@ _GONE = (
     "could not receive data from server",
     "could not send data to server",
     "ssl connection has been closed",
+    "database has been invalidated",  # and this, of any, after an answer of PostgreSQL that is no answer
+    "attempted to access index 0 within vector of size 0",
     "current transaction is aborted",  # what DuckDB says of the next statement
     'failed to execute query "',
 )

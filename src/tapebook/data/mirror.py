@@ -10,7 +10,6 @@ differs is written; the first copy is the same on empty tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tapebook.data import read
 from tapebook.data.mirror_tables import KEYS, STATE, TABLES, alone, connected, prepare, shown, there
 from tapebook.data.snapshots import SETTING_UP
-from tapebook.data.store import NAME, Store, among, newest
+from tapebook.data.store import NAME, Store, among, closing, newest
 from tapebook.errors import BadParameter, TapebookError
 
 if TYPE_CHECKING:
