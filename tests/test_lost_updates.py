@@ -1,4 +1,4 @@
-"""What changes, deletes or restores an item takes the revision that it was made from; an old one is refused."""
+"""What changes, deletes or restores an item takes the revision it was made from; an old one is refused."""
 
 import json
 
@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from dashboards.records_made import make_run
 from tapebook import Desk
 from tapebook.cli import main
-from tapebook.errors import BadInput, Changed, Deleted, TapebookError
+from tapebook.errors import BadInput, Changed, Deleted, TapebookError, UnknownName
 
 RUN, RESULT, SCAN = "backtest-20261101-221500-aa", "bt-1", "trends-1"
 AT = "2026-11-01T22:15:00+00:00"
@@ -125,6 +125,22 @@ def test_a_change_made_from_an_old_revision_is_refused_and_changes_nothing(desk,
         desk.restore(item, revision=lies["revision"] - 1)
     desk.restore(item, revision=lies["revision"])
     assert desk.item(item)["revision"] == lies["revision"] + 1
+
+
+@pytest.mark.parametrize("kind", ["screen", "universe", "publication", "secret", "document", "subscription"])
+def test_a_revision_of_what_is_not_there_makes_nothing(desk, kind):
+    makes = {
+        "screen": lambda: desk.save_screen("none", "close > 2", revision=1),
+        "universe": lambda: desk.save_universe("none", ["A"], revision=1),
+        "publication": lambda: desk.publish(name="none", template="portfolio", revision=1),
+        "secret": lambda: desk.secrets.set("none", "a-long-secret-value", revision=1),
+        "document": lambda: desk.documents.add("none", "folder", to="/nowhere", revision=1),
+        "subscription": lambda: desk.subscribe("http://127.0.0.1:9/hook", name="none", revision=1),
+    }
+    with pytest.raises(UnknownName, match=f"no {kind} named 'none'"):
+        makes[kind]()
+    with pytest.raises(UnknownName):
+        desk.item(f"{kind}:none")
 
 
 def test_a_name_comes_back_with_what_it_showed_unless_that_is_gone(desk):

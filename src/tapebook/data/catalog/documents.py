@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import put
-from tapebook.data.catalog.kinds import locked, refuse_deleted
+from tapebook.data.catalog.kinds import locked, refuse_deleted, refuse_unseen
 from tapebook.data.catalog.lease import clock, gone
 from tapebook.data.catalog.outbox_tables import document_targets, documents
 from tapebook.data.catalog.rows import Rows, plain
@@ -41,6 +41,7 @@ class Documents:
         row = {"kind": kind, "options": dict(options)}
         with self._rows.writing() as connection:
             old = locked(connection, "document", name)
+            refuse_unseen(connection, "document", name, seen)
             if old is not None and old["kind"] != kind:
                 raise BadInput(f"there is a target {name!r} of kind {old['kind']}: choose another name")
             if old is None:

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, String, Table, ca
 
 from tapebook.data.catalog import outbox_tables as o
 from tapebook.data.catalog import tables as t
-from tapebook.data.catalog.changes import spoken
+from tapebook.data.catalog.changes import refuse_other, spoken
 from tapebook.data.catalog.item_tables import trash
 from tapebook.errors import Deleted, UnknownName
 
@@ -179,6 +179,21 @@ def locked(connection: Connection, kind: str, name: str) -> Mapping[str, Any] | 
         return kind_of(kind).row(connection, name, hold=True)
     except UnknownName:
         return None
+
+
+def refuse_unseen(connection: Connection, kind: str, name: str, seen: int | None) -> None:
+    """Refuse a change that was made from a revision (`seen`) of an item that is gone, or at another by now.
+
+    Raises
+    ------
+    UnknownName
+        If there is none; `Deleted` if it lies in the trash.
+    Changed
+        If it is at another revision.
+    """
+    if seen is not None:
+        kind_of(kind).row(connection, name)
+        refuse_other(connection, kind, name, seen)
 
 
 def in_trash(connection: Connection, kind: str, name: str) -> Row[Any] | None:

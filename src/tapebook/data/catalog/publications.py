@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
-from tapebook.data.catalog.kinds import kind_of, locked
+from tapebook.data.catalog.kinds import kind_of, locked, refuse_unseen
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import pins, publications, runs, shown_runs
 from tapebook.data.catalog.trash import discard
@@ -36,6 +36,7 @@ class Publications:
         row = {name: record.get(name) for name in _KNOWN}
         with self._rows.writing() as connection:
             old = locked(connection, KIND, str(row["name"]))
+            refuse_unseen(connection, KIND, str(row["name"]), seen)
             before = None if old is None else {key: old[key] for key in _SAID}
             after = {key: row[key] for key in _SAID}
             if old is None:

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import latest, refuse_other, spoken, write_change
+from tapebook.data.catalog.changes import latest, spoken, write_change
 from tapebook.data.catalog.event_types import ScanHit
 from tapebook.data.catalog.events import put
-from tapebook.data.catalog.kinds import refuse_deleted
+from tapebook.data.catalog.kinds import refuse_deleted, refuse_unseen
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import screen_runs, screens
 from tapebook.data.catalog.trash import discard
@@ -65,7 +65,7 @@ class Screens:
             old = _locked(connection, name)
             if version is not None and (old is None or old.version != version):
                 raise _refused(connection, name, None if old is None else old.version, version)
-            refuse_other(connection, "screen", name, seen)
+            refuse_unseen(connection, "screen", name, seen)
             if old is None:
                 row = {"note": "", **asked, "name": name, "version": 1, "created": now, "updated": now}
                 connection.execute(insert(screens).values(row))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import write_change
-from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.kinds import one, refuse_unseen
 from tapebook.data.catalog.rows import SCHEMA, Rows, plain
 from tapebook.data.catalog.tables import secrets
 from tapebook.data.catalog.trash import discard
@@ -49,6 +49,7 @@ class Secrets:
         mine = secrets.c.id == name
         with self._rows.writing() as connection:
             _alone(connection)
+            refuse_unseen(connection, "secret", name, seen)
             in_use = set(connection.scalars(select(secrets.c.key_id)))
             before = connection.execute(select(secrets).where(mine)).one_or_none()
             version = 1 if before is None else before.version + 1

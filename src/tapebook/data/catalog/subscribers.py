@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from tapebook.data.again import lasting
-from tapebook.data.catalog.changes import refuse_other, write_change
+from tapebook.data.catalog.changes import write_change
 from tapebook.data.catalog.events import Patience, put
-from tapebook.data.catalog.kinds import refuse_deleted
+from tapebook.data.catalog.kinds import refuse_deleted, refuse_unseen
 from tapebook.data.catalog.lease import clock
 from tapebook.data.catalog.outbox_tables import dead_letters, event_cursors, events, subscribers
 from tapebook.data.catalog.rows import Rows, plain
@@ -73,6 +73,7 @@ class Subscribers:
         row: dict[str, Any] = {"name": name, "kind": kind, "topics": wanted, "target": target}
         row |= {"secret": secret, "passing": passing, "created": _utc(), "seen": time.time()}
         with self._rows.writing() as connection:
+            refuse_unseen(connection, "subscription", name, seen)
             here = subscribers.c.name == name
             known = connection.execute(
                 update(subscribers).where(here, subscribers.c.kind == kind).values(row)
@@ -81,7 +82,6 @@ class Subscribers:
                 if connection.scalar(select(subscribers.c.kind).where(here)) is not None:
                     raise BadInput(f"there is a subscriber {name!r} of another kind: choose another name")
                 connection.execute(insert(subscribers).values(row))
-            refuse_other(connection, "subscription", name, seen)
             had = set(
                 connection.scalars(select(event_cursors.c.topic).where(event_cursors.c.subscriber == name))
             )
@@ -94,7 +94,8 @@ class Subscribers:
             connection.execute(delete(event_cursors).where(dropped))
             if not passing and (set(wanted) != had or not known):
                 what = "changed" if known else "created"
-                write_change(connection, "subscription", name, what, after={"kind": kind, "topics": wanted})
+                said = {"kind": kind, "topics": wanted}
+                write_change(connection, "subscription", name, what, after=said, seen=seen)
 
     def remove(self, name: str, *, seen: int | None = None) -> None:
         """Move a subscriber with its cursors and dead letters to the trash; a passing one is forgotten.

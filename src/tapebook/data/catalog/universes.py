@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from tapebook.data.again import lasting
 from tapebook.data.catalog.changes import latest, spoken, write_change
-from tapebook.data.catalog.kinds import one
+from tapebook.data.catalog.kinds import one, refuse_unseen
 from tapebook.data.catalog.rows import Rows, plain
 from tapebook.data.catalog.tables import memberships, universe_versions, universes
 from tapebook.data.catalog.trash import discard
@@ -108,6 +108,7 @@ class Universes:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         told: dict[str, Any] = {"note": universe.note, "updated": now, "who": who}
         with self._rows.writing() as connection:
+            refuse_unseen(connection, "universe", universe.name, seen)
             told["version"] = version = self._next(connection, universe)
             here = (universes.c.id == universe.name) & (universes.c.version == universe.version)
             if not connection.execute(update(universes).where(here).values(told)).rowcount:
