@@ -81,7 +81,38 @@ def _draws(browser, page, scheme, width):
     assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
     ground = tab.evaluate("document.querySelector('.chart')._fullLayout.paper_bgcolor")
     assert ground.lower() == theme.palette(dark=scheme == "dark").surface.lower()
+    if width < 560:
+        _fits(tab)
     context.close()
+
+
+TITLE = (
+    "<b>sma</b>(a=1, b=2)<br><span style='font-size:13px'>on A, B, C, D, E, F, G and a few more "
+    "of the symbols</span>"
+)
+
+
+def _fits(tab):
+    """On a phone: no tag is broken, entries of the legend stand below; on paper: nothing is too wide."""
+    layout = {"height": 800, "title": {"text": TITLE, "y": 0.97, "yref": "container", "yanchor": "top"}}
+    layout |= {"legend": {"orientation": "h", "y": 1.05}, "margin": {"l": 50, "r": 10, "t": 90, "b": 40}}
+    data = [{"type": "scatter", "name": name} for name in ("close", "a name that is rather long")]
+    made = tab.evaluate("([layout, data]) => fitted(layout, 300, data)", [layout, data])
+    assert re.sub("<br>", " ", made["title"]["text"]) == TITLE.replace("<br>", " ")
+    assert made["title"]["text"].count("<br>") == 2
+    assert made["title"]["pad"]["t"] == pytest.approx(24), "it hangs where it hung"
+    assert made["legend"]["yref"] == "container"
+    assert made["margin"]["b"] == 56 + 2 * 19
+    assert made["height"] == pytest.approx(800 + 13 * 1.3 + 54)
+    assert tab.evaluate("([layout, data]) => fitted(layout, 1200, data)", [layout, data]) == layout
+    box = "document.querySelector('.chart .main-svg').getBoundingClientRect()"
+    tab.evaluate("document.querySelector('.rich table').style.width = '1000px'")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.wait_for_function(f"{box}.width === 660")
+    assert float(tab.evaluate("document.querySelector('.rich table').style.zoom")) == pytest.approx(0.67)
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    tab.wait_for_function(f"{box}.width < 360")
+    assert tab.evaluate("document.querySelector('.rich table').style.zoom") == ""
 
 
 def test_pictures_streams_and_markdown_outputs():
@@ -110,6 +141,18 @@ def test_pictures_streams_and_markdown_outputs():
     assert "<strong>bold</strong>" in shown
     assert "<pre>1 &lt; 2</pre>" in shown
     assert "secret_code" not in shown
+
+
+def test_nothing_is_promised_that_an_error_kept_from_being_made():
+    failed = {"output_type": "error", "ename": "E", "evalue": "x", "traceback": []}
+    cells = [
+        {"cell_type": "markdown", "metadata": {}, "source": "## The data"},
+        {"cell_type": "code", "metadata": {}, "source": "", "outputs": [failed]},
+        {"cell_type": "markdown", "metadata": {}, "source": "## The result"},
+    ]
+    shown = "".join(blocks(cells))
+    assert "The data" in shown
+    assert "The result" not in shown
 
 
 def test_a_picture_of_moves_marks_them_on_their_line():

@@ -43,7 +43,7 @@ async function render({ model, el }) {
     delete layout.width;
     const least = (layout.meta || {}).min_width || 0;
     if (place.clientWidth && least > place.clientWidth) Object.assign(layout, { width: least, autosize: false });
-    const shown = fitted(layout, layout.width || place.clientWidth);
+    const shown = fitted(layout, layout.width || place.clientWidth, figure.data);
     place.style.minHeight = (shown.height || 420) + "px";
     place.setAttribute("aria-label", model.get("description"));
     try {

@@ -19,14 +19,20 @@ _HIDDEN = {"hide-output", "remove-cell", "injected-parameters", "parameters"}
 
 
 def blocks(cells: Iterable[dict[str, Any]]) -> list[str]:
-    """Return the HTML of each Markdown cell and of each output, in order."""
+    """Return the HTML of each Markdown cell and of each output, in order, up to an error.
+
+    Headings of what an error kept from being made would promise it.
+    """
     found: list[str] = []
     for cell in cells:
         tags = set(cell.get("metadata", {}).get("tags", ()))
         if cell["cell_type"] == "markdown":
             found.append(f"<div class='words'>{_markdown()(_joined(cell['source']))}</div>")
         elif cell["cell_type"] == "code" and not tags & _HIDDEN:
-            found += [block for output in cell.get("outputs", ()) if (block := _output(output))]
+            outputs = cell.get("outputs", ())
+            found += [block for output in outputs if (block := _output(output))]
+            if any(output["output_type"] == "error" for output in outputs):
+                break
     return found
 
 
