@@ -62,6 +62,22 @@ def test_the_latest_run_of_a_template_with_these_parameters(config, catalog, add
     assert found.shows == "latest run of backtest with symbols=AAPL"
 
 
+def test_a_name_that_shows_another_thing_keeps_what_it_showed(config, catalog, add):
+    """Links to it stay good, and no rule clears it."""
+    publish(config, "apple", run=add("given", days=99, symbols="AAPL"))
+    found = publish(config, "apple", template="portfolio")
+    assert history(catalog, found) == ["given"], "there is no other yet"
+    add("first", days=99, template="portfolio")
+    add("second", days=99, template="portfolio")
+    assert history(catalog, found) == ["second", "first", "given"]
+    found = publish(config, "apple", template="backtest", parameters={"symbols": "MSFT"})
+    add("other", days=99, symbols="MSFT")
+    assert history(catalog, found) == ["other", "second", "given"]
+    assert [row["run"] for row in retention.prune(config, keep=0)] == ["first"]
+    assert history(catalog, publish(config, "apple", page="data-health")) == []
+    assert history(catalog, publish(config, "apple", run="second"))[:3] == ["second", "other", "given"]
+
+
 def test_the_latest_run_of_a_schedule(config, catalog, add):
     from sqlalchemy import insert
 

@@ -55,15 +55,20 @@ function titleFitted(layout, own, margin, width, before) {
   });
 }
 
-// A heading of a part of the figure, over its left edge or its middle: there is no room for a second line of it.
+// A heading of a part of the figure, over its left edge or its middle, or words at its foot: more lines
+// of it would cover something.
 function headingFitted(note, whole) {
-  const begins = note.xref === "paper" && note.yanchor === "bottom" && (note.x === 0 || note.xanchor === "center");
-  if (!begins || note.showarrow || /<br/.test(note.text || "")) return note;
-  const room = note.xanchor === "center" && Math.abs(note.x - 0.5) > 0.1 ? whole / 2 - 12 : whole;
+  const at = note.xref === "paper" && !note.showarrow && note.text;
+  const above = note.yanchor === "bottom" && (note.x === 0 || note.xanchor === "center");
+  const under = note.yanchor === "top" && note.x === 0 && note.y === 0;
+  if (!at || !(above || under)) return note;
+  const half = note.xanchor === "center" && Math.abs(note.x - 0.5) > 0.1;
+  const room = (half ? whole / 2 - 12 : whole) - (note.xshift || 0);
   const size = (note.font || {}).size || 13;
-  const long = (note.text || "").replace(/<[^>]*>/g, "").length * 0.54;
+  const lines = note.text.split(/<br ?\/?>/).map((line) => line.replace(/<[^>]*>/g, "").length);
+  const long = Math.max(...lines) * 0.54;
   if (long * size <= room) return note;
-  return Object.assign({}, note, { font: Object.assign({}, note.font, { size: Math.max(9, room / long) }) });
+  return Object.assign({}, note, { font: Object.assign({}, note.font, { size: Math.max(8, room / long) }) });
 }
 
 const NAMED = ["scatter", "scattergl", "bar", "histogram", "box", "candlestick", "ohlc"];

@@ -119,8 +119,16 @@ def publish(
             if not late_after >= 0:
                 raise BadParameter("late_after", late_after, "hours, 0 for no warning")
             row["late_hours"] = late_after or None
-        catalog.publications.put(row, run_id=source.get("run"), seen=revision)
+        left = _left(catalog, before, source)
+        catalog.publications.put(row, run_id=source.get("run"), left=left, seen=revision)
         return Publication.read(catalog.publications.get(name))
+
+
+def _left(catalog: Catalog, before: Mapping[str, Any] | None, source: Mapping[str, Any]) -> str | None:
+    """The run that a name shows as the latest of a template or schedule, if it is to show another thing."""
+    if before is None or before["source"] == source or "run" in before["source"]:
+        return None
+    return next(iter(history(catalog, Publication.read(before))), None)
 
 
 def _new(name: str) -> dict[str, Any]:
@@ -183,15 +191,20 @@ def published(config: Config) -> list[Publication]:
 
 
 def history(catalog: Catalog, publication: Publication) -> list[str]:
-    """Ids of the runs that the name shows (the first) and showed, newest first; a page has none."""
-    source = publication.source
-    if "run" in source:
-        return list(dict.fromkeys(run for _, run, _ in catalog.publications.shown(publication.name)))
+    """Ids of the runs that the name shows (the first) and showed, newest first; a page shows none.
+
+    Of a template or a schedule, its runs; then those that the name showed before it showed these.
+    """
+    source, runs = publication.source, []
+    if "page" in source:
+        return []
     if "template" in source:
         wanted = source.get("parameters", {})
         rows = catalog.publications.succeeded(source["template"])
-        return [row["id"] for row in rows if all(row["parameters"].get(k) == v for k, v in wanted.items())]
-    return list(catalog.occasions.run_ids(source["schedule"])) if "schedule" in source else []
+        runs = [row["id"] for row in rows if all(row["parameters"].get(k) == v for k, v in wanted.items())]
+    elif "schedule" in source:
+        runs = list(catalog.occasions.run_ids(source["schedule"]))
+    return list(dict.fromkeys([*runs, *(run for _, run, _ in catalog.publications.shown(publication.name))]))
 
 
 def address(config: Config, catalog: Catalog, schedule: Mapping[str, Any], run: str, outcome: str) -> str:

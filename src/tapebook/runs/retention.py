@@ -42,7 +42,8 @@ def protected(catalog: Catalog) -> dict[str, str]:
     for row in catalog.publications.list():
         publication = Publication.read(row)
         runs = history(catalog, publication)
-        for run in runs if "run" in publication.source else runs[:1]:
+        given = [run for _, run, _ in catalog.publications.shown(publication.name)]
+        for run in [*runs[:1], *given]:
             why.setdefault(run, f"published as {publication.name}")
     return why | dict.fromkeys(catalog.publications.pinned(), "pinned")
 

@@ -27,11 +27,20 @@ class Publications:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
 
-    def put(self, record: Mapping[str, Any], run_id: str | None = None, *, seen: int | None = None) -> None:
+    def put(
+        self,
+        record: Mapping[str, Any],
+        run_id: str | None = None,
+        *,
+        left: str | None = None,
+        seen: int | None = None,
+    ) -> None:
         """Publish, or change what a name shows: name, source and what else is known.
 
-        `run_id`, if the source is one run, is added to the history of the name. Changed if the name is at
-        another revision than `seen` by now.
+        `left` is the run that it showed until now without having been given it, and `run_id`, if the source
+        is one run, what it shows: both are added to the history of the name.
+
+        Changed if the name is at another revision than `seen` by now.
         """
         row = {name: record.get(name) for name in _KNOWN}
         with self._rows.writing() as connection:
@@ -48,8 +57,9 @@ class Publications:
             if before != after or seen is not None:
                 what = "created" if old is None else "changed"
                 write_change(connection, KIND, str(row["name"]), what, before=before, after=after, seen=seen)
-            if run_id is not None:
-                _show(connection, str(row["name"]), run_id)
+            for run in (left, run_id):
+                if run is not None:
+                    _show(connection, str(row["name"]), run)
 
     def get(self, name: str) -> dict[str, Any]:
         """Return one row. UnknownName with the nearest name that there is, `Deleted` of one in the trash."""
