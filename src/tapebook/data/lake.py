@@ -381,7 +381,7 @@ class Lake:
 
         try:
             with closing(self._store.reading()) as cursor, read.transaction(cursor):
-                return changes(cursor, after, limit)
+                return changes(self._store, cursor, after, limit)
         except NoData:
             return after, []
 
@@ -393,7 +393,7 @@ class Lake:
         try:
             store = self._store
             with s3.told(store.files), closing(store.reading()) as cursor, read.transaction(cursor):
-                return revised(cursor, after, limit)
+                return revised(store, cursor, after, limit)
         except NoData:
             return after, []
 

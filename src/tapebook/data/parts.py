@@ -33,9 +33,10 @@ Spans = dict[str, tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Part:
-    """A Parquet file of a table; `gone` is the file that says which of its rows are deleted."""
+    """A Parquet file of a table, there `since` a snapshot; `gone` is the file of the rows deleted from it."""
 
     path: str
+    since: int = 0
     gone: str | None = None
     spans: Spans = field(default_factory=dict)
 
@@ -99,6 +100,14 @@ def tables(store: Store, cursor: DuckDBPyConnection, snapshot: int) -> Tables:
     return known[2]
 
 
+def landed(store: Store, cursor: DuckDBPyConnection, snapshot: int) -> tuple[list[Part], list[Part]] | None:
+    """Files of bars that came with a snapshot which deleted none, and those from before; None if unknown."""
+    files = tables(store, cursor, snapshot).get("bars")
+    if files is None:
+        return None
+    return [one for one in files if one.since == snapshot], [one for one in files if one.since != snapshot]
+
+
 def forget(store: Store) -> None:
     """Look the files up again: some are gone."""
     _found.pop(store, None)
@@ -139,14 +148,15 @@ def _tables(store: Store, cursor: DuckDBPyConnection, at: int) -> dict[str, tupl
         return {}
     found: dict[str, tuple[Part, ...] | None] = dict.fromkeys(_inlined(cursor, store.metadata, at), ())
     spans = _spans(cursor, store.metadata)
-    for table, number, path, plain, gone, gone_plain in cursor.execute(_files(store.metadata, at)).fetchall():
+    rows = cursor.execute(_files(store.metadata, at)).fetchall()
+    for table, number, since, path, plain, gone, gone_plain in rows:
         files = found.get(table)
         if files is None or not plain or not (gone is None or gone_plain):
             found[table] = None
         else:
             root = store.files.rstrip("/")
             gone = None if gone is None else f"{root}/{gone}"
-            found[table] = (*files, Part(f"{root}/{path}", gone, spans.get(number, {})))
+            found[table] = (*files, Part(f"{root}/{path}", since, gone, spans.get(number, {})))
     return found
 
 
@@ -188,9 +198,9 @@ def _files(metadata: str, at: int) -> str:
     )
     folder = "s.path || t.path ||"
     return (
-        f"SELECT t.table_name, f.data_file_id, {folder} f.path, {plain('f', 'file_format')} "
-        f"AND f.mapping_id IS NULL AND t.path_is_relative AND s.path_is_relative, "
-        f"{folder} d.path, {plain('d', 'format')} "
+        f"SELECT t.table_name, f.data_file_id, f.begin_snapshot, {folder} f.path, "
+        f"{plain('f', 'file_format')} AND f.mapping_id IS NULL AND t.path_is_relative "
+        f"AND s.path_is_relative, {folder} d.path, {plain('d', 'format')} "
         f"FROM {files} f JOIN {tables} t USING (table_id) JOIN {schemas} s USING (schema_id) "
         f"LEFT JOIN {gone} d ON d.data_file_id = f.data_file_id AND {_valid('d', at)} "
         f"WHERE {_valid('f', at)} AND {_valid('t', at)} ORDER BY f.data_file_id"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from tapebook.data import s3
 from tapebook.data.parts import Part, Where, forget, lazily, tables
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store, among, closing, newest, undo
+from tapebook.data.store import NAME, Store, among, closing, newest, quoted, undo
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, TapebookError, UnknownName
 from tapebook.schema import FIELDS, Frequency
@@ -220,21 +221,8 @@ def in_arrow(rows: pl.DataFrame) -> pa.Table:
 
 def ends(view: View, symbols: Sequence[str], freq: Frequency) -> pa.Table:
     """First and last stamp, and the last close, of each symbol that has bars of this length."""
-    import polars as pl
-
     known = calendars(view, None)
     mine = [name for name in symbols if name in known]
-    where = among_rows(mine if few(mine, known) else None, freq)
-    last = pl.col("close").sort_by("ts").drop_nulls().last()
-    found = view.plainly(
-        "bars",
-        where,
-        lambda rows: rows.group_by("symbol").agg(
-            pl.col("ts").min().alias("first"), pl.col("ts").max().alias("last"), last.alias("close")
-        ),
-    )
-    if found is not None:
-        return only(in_arrow(found), mine)
     table = view.arrow(
         "SELECT symbol, min(ts) AS first, max(ts) AS last, arg_max(close, ts) AS close FROM "
         f"{view.table('bars')} WHERE freq = '{freq}' AND {roughly(mine, known)} GROUP BY symbol"
@@ -260,25 +248,37 @@ def stored(
         return stored_nothing()
     bars, actions, found = stored_nothing()
     exact = mine if len(mine) < len(known) else None
-    bars = _stored(view, "bars", bars.columns, among_rows(exact, freq, since))
+    bars = stored_rows(view, "bars", bars.columns, among_rows(exact, freq, since))
     if not view.bare("actions"):
-        actions = _stored(view, "actions", actions.columns, among_rows(exact))
+        actions = stored_rows(view, "actions", actions.columns, among_rows(exact))
     if not view.bare("quality"):
-        found = _stored(view, "quality", found.columns, among_rows(exact, freq))
+        found = stored_rows(view, "quality", found.columns, among_rows(exact, freq))
     return bars, actions, found
 
 
-def _stored(view: View, table: str, columns: Sequence[str], where: Where) -> pl.DataFrame:
+def stored_rows(view: View, table: str, columns: Sequence[str], where: Where) -> pl.DataFrame:
+    """Rows of a table as they are stored."""
     import polars as pl
 
     found = view.plainly(table, where, lambda rows: rows.select(columns))
     if found is not None:
         return found
-    told = [] if where.freq is None else [f"freq = '{where.freq}'"]
-    told += [] if where.first is None else [f"ts >= make_timestamptz({where.first})"]
-    told += [] if where.symbols is None else [among("symbol", where.symbols)]
-    query = f"SELECT {', '.join(columns)} FROM {view.table(table)} WHERE {' AND '.join(told) or 'true'}"
+    query = f"SELECT {', '.join(columns)} FROM {view.table(table)} WHERE {written(where)}"
     return pl.DataFrame(view.arrow(query))
+
+
+def written(where: Where, prefix: str = "") -> str:
+    """Write a condition in SQL."""
+    told = [] if where.freq is None else [f"{prefix}freq = {quoted(where.freq)}"]
+    told += [] if where.first is None else [f"{prefix}ts >= {_literal(where.first)}"]
+    told += [] if where.last is None else [f"{prefix}ts <= {_literal(where.last)}"]
+    told += [] if where.symbols is None else [among(f"{prefix}symbol", where.symbols)]
+    return " AND ".join(told) or "true"
+
+
+def _literal(moment: int) -> str:
+    """A moment as DuckLake compares it with the spans of files: a call of a function it does not."""
+    return quoted(f"{datetime.fromtimestamp(0, UTC) + timedelta(microseconds=moment)}")
 
 
 def stored_nothing() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:

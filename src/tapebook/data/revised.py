@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tapebook.data.changes import numbers
+from tapebook.data.parts import Where, landed
 from tapebook.data.store import NAME
 from tapebook.schema import FIELDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from tapebook.data.store import Store
 
 _OTHERWISE = " OR ".join(f"w.{name} IS DISTINCT FROM c.{name}" for name in FIELDS)
 
@@ -43,15 +47,13 @@ class Revised:
     note: str
 
 
-def revised(cursor: DuckDBPyConnection, after: int, limit: int) -> tuple[int, list[Revised]]:
+def revised(store: Store, cursor: DuckDBPyConnection, after: int, limit: int) -> tuple[int, list[Revised]]:
     """Tell what the snapshots after number `after` took back, oldest first, and which was looked at last."""
     snapshots = cursor.execute(
         f"SELECT snapshot_id, snapshot_time, commit_message, changes FROM {NAME}.snapshots() "
         f"WHERE snapshot_id > {after} ORDER BY snapshot_id LIMIT {limit}"
     ).fetchall()
-    tables = dict(
-        cursor.execute(f"SELECT table_name, table_id FROM ducklake_table_info('{NAME}')").fetchall()
-    )
+    tables = numbers(store, cursor) if snapshots else {}
     bars, actions = str(tables.get("bars")), str(tables.get("actions"))
     found: list[Revised] = []
     for number, time, note, did in snapshots:
@@ -60,7 +62,7 @@ def revised(cursor: DuckDBPyConnection, after: int, limit: int) -> tuple[int, li
         rows: list[tuple[Any, ...]] = []
         if bars in gone:
             rows += cursor.execute(_bars(number)).fetchall()
-        if bars in came:
+        if bars in came and (bars in gone or _may_be_late(store, cursor, number)):
             rows += _late(cursor, number, also_gone=bars in gone)
         if actions in touched:
             rows += cursor.execute(_actions(cursor, number)).fetchall()
@@ -82,6 +84,18 @@ def _bars(number: int) -> str:
         WHERE c.ts IS NULL OR {_OTHERWISE}
         GROUP BY w.symbol, w.freq ORDER BY ALL
     """
+
+
+def _may_be_late(store: Store, cursor: DuckDBPyConnection, number: int) -> bool:
+    """Whether any earlier file may have bars from the first new one on, as far as the files' spans tell."""
+    files = landed(store, cursor, number)
+    if files is None:
+        return True
+    new, old = files
+    if not all({"freq", "ts"} <= one.spans.keys() and len(set(one.spans["freq"])) == 1 for one in new):
+        return True
+    spans = [Where(freq=one.spans["freq"][0], first=one.spans["ts"][0]) for one in new]
+    return any(span.may_be_in(one) for span in spans for one in old)
 
 
 def _late(cursor: DuckDBPyConnection, number: int, *, also_gone: bool) -> list[tuple[Any, ...]]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data.store import EMPTY, NAME, Store, Transaction, among, quoted
+from tapebook.data import read
+from tapebook.data.parts import Where
+from tapebook.data.store import EMPTY, NAME, Store, Transaction, newest, quoted
 from tapebook.data.tidy import KEYS, nothing, tidy
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, UnknownName
@@ -46,81 +48,81 @@ def write(store: Store, frames: dict[str, Any], note: str) -> Written:
     bars = tables.setdefault("bars", nothing("bars"))
     symbols = tuple(sorted(set(bars.column("symbol").unique().to_pylist())))
     with store.writing(note) as work:
-        added, changed, unchanged = _upsert(work, "bars", bars)
+        view = read.View(work.cursor, newest(work.cursor), store)
+        added, changed, unchanged = _upsert(work, view, "bars", bars)
         if "actions" in tables:
-            _upsert(work, "actions", tables["actions"])
-        _upsert(work, "instruments", _instruments(work.cursor, tables.get("instruments"), symbols))
+            _upsert(work, view, "actions", tables["actions"])
+        _upsert(work, view, "instruments", _instruments(view, tables.get("instruments"), symbols))
         if "quality" in tables:
-            _replace_quality(work, tables["quality"], bars)
+            _replace_quality(work, view, tables["quality"], bars)
     return Written(work.snapshot, added, changed, unchanged, symbols)
 
 
-def _upsert(work: Transaction, table: str, rows: pa.Table) -> tuple[int, int, int]:
+def _upsert(work: Transaction, view: read.View, table: str, rows: pa.Table) -> tuple[int, int, int]:
     """Write the rows that are new or differ; return how many were added, changed and unchanged."""
+    import polars as pl
+
     if not rows.num_rows:
         return 0, 0, 0
-    keys, cursor = KEYS[table], work.cursor
-    fields = [name for name in rows.column_names if name not in keys]
-    same = " AND ".join(f"i.{key} = e.{key}" for key in keys)
-    differs = " OR ".join(f"i.{name} IS DISTINCT FROM e.{name}" for name in fields)
-    if table == "bars" and not _some(cursor, _near(rows)):
-        _insert(cursor, table, rows)
-        work.changed = True
+    there = read.stored_rows(view, table, rows.column_names, _where(rows))
+    if not len(there):
+        _insert(work, table, rows)
         return rows.num_rows, 0, 0
-    cursor.register("incoming", rows)
-    news = cursor.execute(
-        f"SELECT i.*, e.symbol IS NOT NULL AS met FROM incoming i LEFT JOIN ("
-        f"SELECT * FROM {NAME}.{table} WHERE {_near(rows)}) e ON {same} WHERE e.symbol IS NULL OR {differs}"
-    ).to_arrow_table()
-    cursor.unregister("incoming")
-    met = news.column("met").to_numpy()
-    changed = int(met.sum())
-    if changed:
-        _delete(cursor, table, news.filter(news.column("met")))
-    if news.num_rows:
-        _insert(cursor, table, news)
-        work.changed = True
-    return news.num_rows - changed, changed, rows.num_rows - news.num_rows
+    keys = list(KEYS[table])
+    fields = [name for name in rows.column_names if name not in keys]
+    met, was = pl.col("met").is_not_null(), [pl.col(f"{name} before") for name in fields]
+    there = there.select(*keys, pl.lit(True).alias("met"), *(pl.col(n).alias(f"{n} before") for n in fields))
+    differs = pl.any_horizontal([pl.col(name).ne_missing(old) for name, old in zip(fields, was, strict=True)])
+    both = pl.DataFrame(rows).join(there, on=keys, how="left", maintain_order="left")
+    news = both.filter(~met | differs).select(*rows.column_names, "met")
+    gone = news.filter(met).select(keys)
+    if len(gone):
+        _delete(work.cursor, table, gone.to_arrow())
+    if len(news):
+        _insert(work, table, news.drop("met").to_arrow())
+    return len(news) - len(gone), len(gone), rows.num_rows - len(news)
 
 
-def _insert(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
-    columns = ", ".join(name for name in rows.column_names if name != "met")
+def _insert(work: Transaction, table: str, rows: pa.Table) -> None:
+    cursor, columns = work.cursor, ", ".join(rows.column_names)
     keys = ", ".join(key for key in ("symbol", "ts") if key in rows.column_names)
     order = "" if table == "bars" else f"ORDER BY {keys}"  # DuckLake sorts bars itself: SORTED BY
     cursor.register("fresh", rows)
     cursor.execute(f"INSERT INTO {NAME}.{table} ({columns}) SELECT {columns} FROM fresh {order}")
     cursor.unregister("fresh")
+    work.changed = True
 
 
 def _delete(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     same = " AND ".join(f"t.{key} = gone.{key}" for key in KEYS[table])
+    near = read.written(_where(rows), "t.")
     cursor.register("gone", rows)
-    cursor.execute(f"DELETE FROM {NAME}.{table} t USING gone WHERE {_near(rows, 't.')} AND {same}")
+    cursor.execute(f"DELETE FROM {NAME}.{table} t USING gone WHERE {near} AND {same}")
     cursor.unregister("gone")
 
 
-def _near(rows: pa.Table, prefix: str = "") -> str:
-    """A condition that holds for every stored row with one of these keys, and for few others."""
+def _where(rows: pa.Table) -> Where:
+    """What holds for every stored row with one of these keys, and for few others."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    told = [
-        among(f"{prefix}{name}", names)
+    symbols, lengths = (
+        rows.column(name).unique().to_pylist() if name in rows.column_names else []
         for name in ("symbol", "freq")
-        if name in rows.column_names and len(names := rows.column(name).unique().to_pylist()) <= MANY
-    ]
+    )
+    span: list[int] = []
     if "ts" in rows.column_names:
-        span = pc.min_max(rows.column("ts")).as_py()
-        told.append(f"{prefix}ts BETWEEN {quoted(str(span['min']))} AND {quoted(str(span['max']))}")
-    return " AND ".join(told) or "true"
+        found = pc.min_max(rows.column("ts").cast(pa.int64())).as_py()
+        span = [found["min"], found["max"]]
+    return Where(symbols if len(symbols) <= MANY else None, lengths[0] if len(lengths) == 1 else None, *span)
 
 
-def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Sequence[str]) -> pa.Table:
+def _instruments(view: read.View, given: pa.Table | None, symbols: Sequence[str]) -> pa.Table:
     """The given instruments, and a plain one for each symbol that the lake does not know yet."""
     import pyarrow as pa
 
-    known = {name for (name,) in cursor.execute(f"SELECT symbol FROM {NAME}.instruments").fetchall()}
     given = given if given is not None else nothing("instruments")
-    known |= set(given.column("symbol").to_pylist())
+    known = read.calendars(view, None).keys() | set(given.column("symbol").to_pylist())
     new = [name for name in symbols if name not in known]
     plain = {"symbol": new, "calendar": ["24/7"] * len(new), "name": new}
     blank = pa.table(
@@ -129,24 +131,33 @@ def _instruments(cursor: DuckDBPyConnection, given: pa.Table | None, symbols: Se
     return pa.concat_tables([given.cast(blank.schema), blank])
 
 
-def _replace_quality(work: Transaction, findings: pa.Table, bars: pa.Table) -> None:
-    """Put these findings in the place of those of every (symbol, freq) judged."""
-    import pyarrow as pa
+def _replace_quality(work: Transaction, view: read.View, findings: pa.Table, bars: pa.Table) -> None:
+    """Put these findings in the place of those of every (symbol, freq) judged, where they differ."""
+    import polars as pl
 
-    cursor = work.cursor
-    pairs = pa.concat_tables([table.select(["symbol", "freq"]) for table in (bars, findings)])
-    cursor.register("findings", findings)
-    cursor.register("judged", pairs.group_by(["symbol", "freq"]).aggregate([]))
-    stored = f"SELECT q.* FROM {NAME}.quality q SEMI JOIN judged USING (symbol, freq)"
-    differ = f"({stored} EXCEPT ALL FROM findings) UNION ALL (FROM findings EXCEPT ALL {stored})"
-    if cursor.execute(f"SELECT 1 FROM ({differ}) LIMIT 1").fetchone():
+    cursor, pairs = work.cursor, ["symbol", "freq"]
+    new = pl.DataFrame(findings)
+    judged = pl.concat([pl.DataFrame(bars.select(pairs)), new.select(pairs)]).unique()
+    where = _where(judged.to_arrow())
+    old = read.stored_rows(view, "quality", new.columns, where).join(judged, on=pairs, how="semi")
+    before, after = (rows.group_by(new.columns).len() for rows in (old, new))
+    differ = pl.concat(
+        [
+            one.join(other, on=one.columns, how="anti", nulls_equal=True).select(pairs)
+            for one, other in ((before, after), (after, before))
+        ]
+    ).unique()
+    if not len(differ):
+        return
+    if len(old.join(differ, on=pairs, how="semi")):
+        cursor.register("judged", differ.to_arrow())
         cursor.execute(
             f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq"
         )
-        cursor.execute(f"INSERT INTO {NAME}.quality SELECT * FROM findings ORDER BY symbol, ts")
+        cursor.unregister("judged")
         work.changed = True
-    cursor.unregister("findings")
-    cursor.unregister("judged")
+    if len(news := new.join(differ, on=pairs, how="semi")):
+        _insert(work, "quality", news.to_arrow())
 
 
 def delete(

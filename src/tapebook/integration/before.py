@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tapebook.data import quality
-from tapebook.integration.incoming import Incoming, once
+from tapebook.integration.incoming import Batch, once
 from tapebook.integration.stretch import CONTEXT, joined, whole_again
 from tapebook.schema import FIELDS, Frequency
 
@@ -67,15 +67,15 @@ class Before:
         return found.with_columns(pl.col("symbol").cast(pl.String))
 
 
-def before(lake: Lake, batch: Sequence[Incoming]) -> Before:
+def before(lake: Lake, batch: Batch) -> Before:
     """Read what the lake has beside what came."""
     import polars as pl
 
-    freq = Frequency.parse(batch[0].landed.freq)
-    calendars = {one.landed.symbol: one.fetched.instrument.calendar for one in batch}
+    freq = Frequency.parse(batch.each[0].landed.freq)
+    calendars = {one.landed.symbol: one.fetched.instrument.calendar for one in batch.each}
     names = pl.Enum(sorted(calendars))  # numbers compare many times faster than names
-    bars = pl.concat([one.bars for one in batch]).select(pl.col("symbol").cast(names), "ts", *FIELDS)
-    actions = pl.concat([one.actions for one in batch]).with_columns(pl.col("symbol").cast(names))
+    bars = batch.bars.select(pl.col("symbol").cast(names), "ts", *FIELDS)
+    actions = batch.actions.with_columns(pl.col("symbol").cast(names))
     since = _since(bars, freq, calendars) if freq.intraday and len(bars) else None
     stored, paid, found = _stored(lake, names, freq, since)
     partly: set[str] = set()

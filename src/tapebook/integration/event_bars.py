@@ -63,6 +63,8 @@ def catch_up(lake: Lake, catalog: Catalog, name: str, ask: Ask[Told], keep: Keep
                 return mark
             seen, found = -1, []
         keep(mark, seen, found)
+        if mark < seen < mark + BATCH:  # there were no more
+            return catalog.events.mark(name)
 
 
 def _made_anew(lake: Lake, mark: int) -> bool:

@@ -98,33 +98,56 @@ def once(bars: pl.DataFrame) -> pl.DataFrame:
     return bars.filter(~again.fill_null(False)) if again.any() else bars
 
 
-def sound(batch: Sequence[Incoming]) -> tuple[list[Incoming], list[Landed]]:
+@dataclass(frozen=True)
+class Batch:
+    """Symbols that are written together, with their bars (a stamp may be there twice) and actions as one."""
+
+    each: Sequence[Incoming]
+    bars: pl.DataFrame
+    actions: pl.DataFrame
+
+    @classmethod
+    def of(cls, each: Sequence[Incoming]) -> Batch:
+        """Put their rows together, in one piece of memory: many small ones are slow in all that follows."""
+        import polars as pl
+
+        bars, actions = ([getattr(one, what) for one in each] for what in ("bars", "actions"))
+        some = [rows for rows in actions if len(rows)]
+        return cls(each, pl.concat(bars, rechunk=True), pl.concat(some, rechunk=True) if some else actions[0])
+
+    def only(self, each: Sequence[Incoming]) -> Batch:
+        """Keep some of them."""
+        return self if len(each) == len(self.each) else Batch.of(each)
+
+
+def sound(batch: Sequence[Incoming]) -> tuple[Batch | None, list[Landed]]:
     """Tell now what the lake would refuse later, when it would keep a whole batch out.
 
     Returns
     -------
-    list of Incoming, list of Landed
-        Those that the lake takes, and what became of the others.
+    Batch, list of Landed
+        Those that the lake takes, if any, and what became of the others.
     """
+    if not batch:
+        return None, []
+    whole = Batch.of(batch)
     try:
-        _refused(batch)
-        return list(batch), []
+        _refused(whole)
+        return whole, []
     except TapebookError:
         good, bad = [], []
         for one in batch:
             try:
-                _refused([one])
+                _refused(Batch.of([one]))
                 good.append(one)
             except TapebookError as error:
                 bad.append(replace(one.landed, outcome="failed", reason=str(error), first=None, last=None))
-        return good, bad
+        return Batch.of(good) if good else None, bad
 
 
-def _refused(batch: Sequence[Incoming]) -> None:
-    import polars as pl
-
-    tidy("bars", once(pl.concat([one.bars for one in batch])))
-    tidy("actions", pl.concat([one.actions for one in batch]))
+def _refused(batch: Batch) -> None:
+    tidy("bars", once(batch.bars))
+    tidy("actions", batch.actions)
 
 
 def _checked(rows: Landed, fetched: Fetched, symbol: str, freq: Frequency) -> Incoming:

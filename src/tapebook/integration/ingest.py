@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,11 @@ from tapebook.integration import sources
 from tapebook.integration.before import before
 from tapebook.integration.corrected import corrected
 from tapebook.integration.gap import held
-from tapebook.integration.incoming import Incoming, fetch, once, sound
+from tapebook.integration.incoming import Batch, Incoming, fetch, once, sound
 from tapebook.integration.outcome import Ingested, Landed
 from tapebook.integration.quarantine import put_aside
 from tapebook.integration.several import several
-from tapebook.integration.sources.base import Attachable, Many
+from tapebook.integration.sources.base import Attachable, Instrument, Many
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
@@ -194,45 +194,54 @@ def _batches(incoming: Iterator[Incoming]) -> Iterator[list[Incoming]]:
 
 def _write(lake: Lake, batch: list[Incoming], source: str, *, force: bool, dry_run: bool) -> list[Landed]:
     """Judge a batch with what the lake has of its symbols, and write it in one transaction."""
-    batch, rows = sound(corrected(lake, batch, None if dry_run else source))
-    if not batch:
+    found, rows = sound(corrected(lake, batch, None if dry_run else source))
+    if found is None:
         return rows
-    there = before(lake, batch)
+    there = before(lake, found)
     findings, news = there.findings(), there.news()
     severe = {} if force else _severe(findings, there.bars)
     counts = dict(findings.group_by("symbol").len().iter_rows())
     good = []
-    for one in batch:
-        symbol = one.landed.symbol
-        landed = replace(one.landed, findings=counts.get(symbol, 0))
+    for one in found.each:
+        symbol, landed = one.landed.symbol, one.landed
         if symbol in severe:
-            rows.append(replace(landed, outcome="blocked", quarantined=0, reason=severe[symbol]))
-            continue
-        rows.append(_counted(landed, news[symbol], dry_run=dry_run))
-        good.append(one)
+            said: dict[str, Any] = {"outcome": "blocked", "quarantined": 0, "reason": severe[symbol]}
+        else:
+            said = _counted(landed, news[symbol], dry_run=dry_run)
+            good.append(one)
+        rows.append(replace(landed, findings=counts.get(symbol, 0), **said))
     if good and not dry_run:
-        _send(lake, good, findings, source)
+        _send(lake, found.only(good), findings, source)
     return rows
 
 
-def _counted(landed: Landed, news: tuple[int, int, int], *, dry_run: bool) -> Landed:
+def _counted(landed: Landed, news: tuple[int, int, int], *, dry_run: bool) -> dict[str, Any]:
+    """What a row says of bars that are written."""
     added, changed, actions = news
     outcome = "dry run" if dry_run else "ok" if added or changed or actions else "unchanged"
     alone = actions and not added and not changed
     reason = f"the bars were there; {actions} of its splits and dividends are new" if alone else landed.reason
-    return replace(landed, outcome=outcome, added=added, changed=changed, reason=reason)
+    return {"outcome": outcome, "added": added, "changed": changed, "reason": reason}
 
 
-def _send(lake: Lake, batch: list[Incoming], findings: pl.DataFrame, source: str) -> None:
+def _send(lake: Lake, batch: Batch, findings: pl.DataFrame, source: str) -> None:
     import polars as pl
 
-    symbols = [one.landed.symbol for one in batch]
+    symbols = [one.landed.symbol for one in batch.each]
     lake.write(
-        once(pl.concat([one.bars for one in batch])),
-        actions=pl.concat([one.actions for one in batch]),
-        instruments=pl.DataFrame([asdict(one.fetched.instrument) for one in batch]),
+        once(batch.bars),
+        actions=batch.actions,
+        instruments=_instruments([one.fetched.instrument for one in batch.each]),
         quality=findings.filter(pl.col("symbol").is_in(symbols)),
         note=f"ingest {source}: {', '.join(symbols[:5])}{' …' if len(symbols) > 5 else ''}",
+    )
+
+
+def _instruments(found: Sequence[Instrument]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(
+        {each.name: [getattr(one, each.name) for one in found] for each in fields(Instrument)}
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -50,20 +49,20 @@ def _of_lot(lot: Lot, freq: Frequency, there: Mapping[str, Held]) -> Iterator[In
     runs = bars["symbol"].rle().struct.unnest()
     sizes = dict(runs.select("value", "len").iter_rows())
     firsts = dict(zip(runs["value"], (runs["len"].cum_sum() - runs["len"]).to_list(), strict=True))
-    stamps, none = bars["ts"], _no_actions()
+    stamps, none, length = bars["ts"], _no_actions(), str(freq)
     left_out = {} if not len(over) else dict(over.group_by("symbol").len().iter_rows())
     for name, instrument in lot.instruments.items():
         size, unfinished = int(sizes.get(name, 0)), int(left_out.get(name, 0))
         told = f"{unfinished} bar{'s' if unfinished > 1 else ''} left out: not over yet" if unfinished else ""
-        row = Landed(name, str(freq), "ok", fetched=size, reason=told)
         if not size:
+            row = Landed(name, length, "ok", reason=told)
             yield nothing_new(row, name in there, told, ())
             continue
         at = firsts[name]
         mine = named.slice(at, size)
-        fetched = Fetched(mine, instrument)
-        row = replace(row, first=stamps[at], last=stamps[at + size - 1])
-        yield Incoming(row, mine, none, fetched)
+        span = stamps[at], stamps[at + size - 1]
+        row = Landed(name, length, "ok", fetched=size, first=span[0], last=span[1], reason=told)
+        yield Incoming(row, mine, none, Fetched(mine, instrument))
 
 
 def _over(lot: Lot, freq: Frequency) -> tuple[pl.DataFrame, pl.DataFrame]:
