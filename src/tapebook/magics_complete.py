@@ -145,12 +145,14 @@ class Completer:
 def columns_of() -> dict[str, list[str]]:
     """Return the columns of each table that SQL can ask."""
     from tapebook.data.ask import OFFERED
+    from tapebook.data.edit_log import COLUMNS
     from tapebook.data.store import TABLES
 
-    return {
+    lake = {
         name: [column.split()[0] for column in TABLES.get(name, TABLES["bars"]).split(",")]
         for name in OFFERED
     }
+    return lake | {"edits": list(COLUMNS)}
 
 
 def _options(line: str) -> tuple[str, Found]:
