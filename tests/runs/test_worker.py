@@ -70,15 +70,16 @@ def quick(monkeypatch):
     monkeypatch.setattr("tapebook.runs.occasion._process", process)
 
 
-def start(config, *options):
-    environment = os.environ | config.environment()
+def start(config, *options, kernels=None):
+    """A worker; its runs start warm from the beginning where there are `kernels`."""
+    environment = os.environ | config.environment() | (kernels.environment if kernels else {})
     command = [sys.executable, "-m", "tapebook", "worker", *options]
     return subprocess.Popen(
         command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
-def wait_for(what, seconds=60):
+def wait_for(what, seconds=120):
     until = time.monotonic() + seconds
     while not (found := what()):
         assert time.monotonic() < until, "it did not happen"
@@ -184,7 +185,7 @@ def test_one_that_is_told_to_end_ends_cleanly_and_the_next_makes_the_run_again(c
     wait_for(lambda: in_mid_run(config))
     pid = int(wait_for(lambda: in_mid_run(config)[0].read_text()))
     worker.send_signal(number)
-    _, errors = worker.communicate(timeout=30)
+    _, errors = worker.communicate(timeout=120)
     assert worker.returncode == 0, errors
     assert "Traceback" not in errors
     (row,) = catalog.occasions.list("slow")
@@ -378,7 +379,7 @@ def test_two_workers_run_each_once(config, catalog):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("engine", "kills"), [("sqlite", 20), ("postgres", 4)])
-def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engine, kills):
+def test_killed_at_random_loses_doubles_and_leaves_nothing(config, kernels, request, engine, kills):
     """Kill -9 the worker at any moment, twenty times; then let one work in peace."""
     if engine == "postgres":
         config = replace(config, database=request.getfixturevalue("postgres_url"))
@@ -389,7 +390,8 @@ def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engi
             if n % 3 == 0:  # some are killed again and again
                 catalog.schedules.due_now("slow", f"now-{n}")
             before = len(in_mid_run(config))
-            worker = start(config, "--once") if n % 4 else start(config)
+            warm = kernels if n % 5 else None  # some of its kernels start cold
+            worker = start(config, "--once", kernels=warm) if n % 4 else start(config)
             if n % 2:  # in mid-run, or at any other moment
                 until = time.monotonic() + 12  # there may be nothing left to run
                 while (
@@ -401,7 +403,7 @@ def test_killed_at_random_loses_doubles_and_leaves_nothing(config, request, engi
                 time.sleep(0.5 + rng.random() * 4)
             worker.kill()
             worker.communicate()
-        last = start(config, "--once")
+        last = start(config, "--once", kernels=kernels)
         _, errors = last.communicate(timeout=400)
         assert last.returncode == 0, errors
         rows = catalog.occasions.list("slow", limit=None)
@@ -444,6 +446,6 @@ def test_a_server_that_is_away_for_a_moment_loses_nothing(config, postgres_url, 
     with closing(Catalog.open(team)) as catalog:
         wait_for(lambda: [row["state"] for row in catalog.occasions.list()] == ["succeeded"])
         worker.send_signal(signal.SIGTERM)
-        _, errors = worker.communicate(timeout=30)
+        _, errors = worker.communicate(timeout=120)
         assert worker.returncode == 0, errors
     assert list(runs.listing(team)["outcome"]).count("succeeded") == 1

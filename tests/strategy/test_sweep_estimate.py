@@ -109,7 +109,7 @@ def test_the_time_of_a_real_strategy(monkeypatch):
 
 
 def test_the_memory():
-    bars, settings = market(T=200), {"fast": range(2, 42), "slow": range(50, 150)}
+    bars, settings = market(T=200), {"fast": range(2, 42), "slow": range(50, 80)}
     said = estimate(CROSS, bars, settings)
     tracemalloc.start()
     sweep(CROSS, bars, settings)
