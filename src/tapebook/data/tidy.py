@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tapebook.data.frames import as_arrow
 from tapebook.data.store import TABLES
 from tapebook.errors import BadInput
 from tapebook.schema import Frequency
@@ -44,6 +43,8 @@ def tidy(table: str, frame: Any) -> pa.Table:
         if a price is infinite; if a daily bar has a time of day. The message says which row.
     """
     import pyarrow as pa
+
+    from tapebook.data.frames import as_arrow  # pandas: what only looks at the catalogue does without
 
     given = as_arrow(frame)
     if not given.num_columns:
