@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint requirements.lock
 RUN := $(BIN)/tapebook
-# nbval is for processes of its own; here it would only cost seconds of imports.
-TEST = $(BIN)/python -m pytest -q -n 2 -p no:nbval
+# Three processes for two cores, as many tests wait. A file stays in one of them, and the slow ones are first
+# (tests/conftest.py). nbval is for processes of its own; here it would only cost seconds of imports.
+TEST = $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder -p no:nbval
 
 # A process that starts afresh would compile every file of ours again: hundreds of them in each of many tests.
 unexport PYTHONDONTWRITEBYTECODE
@@ -38,8 +39,7 @@ demo: .venv/core  ## load real data, backtest, write two reports, say where they
 
 test: .venv/all  ## every check and every test
 	@$(MAKE) --no-print-directory -j 2 lint kernels
-	@$(TEST) --dist loadfile -m 'not slow'
-	@$(TEST) -n 3 --dist worksteal -m slow
+	@$(TEST)
 
 kernels: .venv/all  # compiled once, beside the checks, and not by each of the processes that test
 	@$(BIN)/python -m pytest --collect-only -qq -p no:nbval >/dev/null

@@ -34,9 +34,9 @@ if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).
 
 
 def pytest_collection_modifyitems(items):
-    """Files with slow tests come first: what they wait for, other workers use, and all end together."""
+    """Files with slow tests come first, by name: those that wait lie among those that compute."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    items.sort(key=lambda item: (0, item.path.name) if item.path in slow else (1, ""))
 
 
 @pytest.hookimpl(wrapper=True)
