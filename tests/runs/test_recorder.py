@@ -8,7 +8,8 @@ import pytest
 
 from tapebook import Recorder
 from tapebook.errors import BadParameter
-from tapebook.runs.tables import markup, said
+from tapebook.runs.recorder import encoded
+from tapebook.runs.tables import drawn, markup, said
 
 
 @pytest.fixture
@@ -77,3 +78,30 @@ def test_a_table_for_a_reader():
     assert "40 of 100 rows" in markup(pd.DataFrame({"a": range(100)}))
     assert "no rows" in markup(pd.DataFrame({"a": []}))
     assert [said(v) for v in (True, 3, 2.0, 1e9, "x")] == ["True", "3", "2.00", "1,000,000,000", "x"]
+
+
+def test_a_table_in_plain_text_has_the_same_words():
+    frame = pd.DataFrame({"place": ["London", "Rome"], "height": [1234.5, -2.0]})
+    assert drawn(frame)[1].splitlines() == ["place     height", "London  1,234.50", "Rome       −2.00"]
+    long = drawn(pd.DataFrame({"a": range(100)}))[1].splitlines()
+    assert (len(long), long[21], long[-1]) == (43, " …", "40 of 100 rows")
+    assert drawn(pd.DataFrame()) == (markup(pd.DataFrame()), "")
+
+
+def test_a_figure_is_encoded_as_plotly_does_it():
+    import plotly.graph_objects as go
+
+    texts = np.array([["a", None], ["b", np.nan]], dtype=object)
+    dates = pd.to_datetime(["2020-01-02 00:00", "2020-01-03 09:30"])
+    figure = go.Figure(
+        [
+            go.Scatter(x=np.array(["2020-01-02", "é"]), y=[1.5, np.nan], marker={"color": ["red", "blue"]}),
+            go.Heatmap(x=dates, z=np.eye(4)[::2, ::2], text=texts, customdata=texts.T, uid="u"),
+            go.Bar(
+                x=[pd.Timestamp("2020-01-02"), pd.NaT], y=(1, 2), text=np.array([pd.NaT, "x"], dtype=object)
+            ),
+        ],
+        {"title": "<b>", "annotations": [{"text": "t", "x": dates[0]}, {"text": "u"}]},
+    )
+    assert json.loads(encoded(figure)) == json.loads(figure.to_json())
+    assert json.loads(encoded(go.Figure())) == json.loads(go.Figure().to_json())

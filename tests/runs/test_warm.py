@@ -51,6 +51,13 @@ def test_no_run_sees_what_another_has_done_to_its_process(config, kernels, tmp_p
     }
 
 
+def test_a_kernel_outside_a_run_has_its_debugger(kernels):
+    """A run's goes without; the server has imported both, and mixes them up in neither."""
+    code = "import ipykernel.debugger as d, ipykernel.ipkernel as k, sys\n"
+    code += "print(d._is_debugpy_available, k.sys is sys)"
+    assert executed(kernels, code).split() == ["True", "True"]
+
+
 def test_unseeded_generators_differ_between_forks(kernels):
     """Outside a run nobody seeds: two notebooks in Lab must not draw the same numbers."""
     code = (

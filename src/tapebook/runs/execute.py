@@ -23,6 +23,7 @@ from tapebook import redact
 from tapebook.progress import Report
 from tapebook.runs.kernel import Kernel, NotStarted
 from tapebook.runs.light import light
+from tapebook.runs.recorder import PLOTLY
 from tapebook.runs.save import Saver
 
 if TYPE_CHECKING:
@@ -206,6 +207,16 @@ def _drive(nb_man: Any, kernel: Kernel, job: _Job) -> None:
         def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
             msg["content"] = redact.scrubbed(msg["content"])  # what a child of the kernel printed
             return super().process_message(msg, cell, cell_index)
+
+        def output(self, outs: Any, msg: Any, display_id: str, cell_index: int) -> Any:
+            """Keep a chart as it came: nbformat looks at each of its thousands of values."""
+            if self.output_hook_stack[msg["parent_header"].get("msg_id")]:  # it goes into a widget
+                return super().output(outs, msg, display_id, cell_index)
+            chart = (msg["content"].get("data") or {}).pop(PLOTLY, None)
+            out = super().output(outs, msg, display_id, cell_index)
+            if chart is not None and out is not None:
+                dict.__setitem__(out["data"], PLOTLY, chart)
+            return out
 
         def execute_cell(self, cell: Any, cell_index: int, *args: Any, **kwargs: Any) -> Any:
             job.cell = cell_index + 1

@@ -103,7 +103,8 @@ class Run:
 def arrays(said: Any) -> Any:
     """Turn plotly's coded arrays, {"dtype", "bdata"}, back into NumPy arrays, however deep they lie."""
     if isinstance(said, list):
-        return [arrays(part) for part in said]
+        plain = not any(kind in (dict, list) for kind in set(map(type, said)))  # thousands of dates
+        return said if plain else [arrays(part) for part in said]
     if not isinstance(said, dict):
         return said
     if "bdata" not in said:

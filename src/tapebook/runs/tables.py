@@ -14,6 +14,11 @@ LINE = 32  # letters; a longer text is broken into lines
 
 def markup(frame: pd.DataFrame) -> str:
     """Write a frame as an HTML table; the middle of a long one is left out, and that is said."""
+    return drawn(frame)[0]
+
+
+def drawn(frame: pd.DataFrame) -> tuple[str, str]:
+    """Write a frame as an HTML table and as plain text, with the same words."""
     import pandas as pd
 
     named = isinstance(frame.index, pd.MultiIndex) or not isinstance(frame.index, pd.RangeIndex)
@@ -25,14 +30,28 @@ def markup(frame: pd.DataFrame) -> str:
     kinds = ["n" if pd.api.types.is_numeric_dtype(dtype) else "t" for dtype in shown.dtypes]
     heads = zip(kinds, shown.columns, strict=True)
     head = "".join(f"<th class='{kind}'>{escape(str(name))}</th>" for kind, name in heads)
-    body = []
+    body, lines = [], [[str(name) for name in shown.columns]]
     for at, row in enumerate(rows.itertuples(index=False, name=None)):
         if len(shown) > ROWS and at == half:
             body.append(f"<tr><td colspan='{len(kinds)}'>…</td></tr>")
-        body.append("<tr>" + "".join(_cell(k, said(v)) for k, v in zip(kinds, row, strict=True)) + "</tr>")
+            lines.append(["…"] * len(kinds))
+        words = [said(value) for value in row]
+        body.append("<tr>" + "".join(map(_cell, kinds, words)) + "</tr>")
+        lines.append(words)
     more = f"<p class='more'>{ROWS} of {len(shown):,} rows</p>" if len(shown) > ROWS else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-    return table + (more or ("" if len(shown) else "<p class='more'>no rows</p>"))
+    text = _aligned(kinds, lines) + (f"\n{ROWS} of {len(shown):,} rows" if more else "")
+    return table + (more or ("" if len(shown) else "<p class='more'>no rows</p>")), text
+
+
+def _aligned(kinds: list[str], lines: list[list[str]]) -> str:
+    """Set words in columns, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    set_ = [str.rjust if kind == "n" else str.ljust for kind in kinds]
+    return "\n".join(
+        "  ".join(put(word, width) for put, word, width in zip(set_, line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def _cell(kind: str, text: str) -> str:

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, ClassVar
 
 LISTENS, READY, LOG = "socket", "ready", "log"
 """What lies in a fork server's folder: its socket, a mark once it is warm, what it said."""
@@ -90,15 +92,29 @@ def become(request: Request) -> None:
     _app().launch_instance([*request.argv, "--IPKernelApp.parent_handle=1"])
 
 
+@cache
 def _app() -> Any:
     """Give ipykernel's application; a run's arguments are known, and its parser knows hundreds.
 
     parent_handle 1: look after no parent, `_end_with` does; and print no advice for a terminal.
     """
+    from ipykernel import ipkernel
     from ipykernel.kernelapp import IPKernelApp
     from traitlets.config import Config
 
     class App(IPKernelApp):
+        def init_kernel(self) -> None:
+            """Make the kernel; that of a run without a list of all modules, which is for the debugger.
+
+            To look at each of them copies as many pages of memory as all the rest of the start.
+            """
+            module: Any = ipkernel
+            module.sys = _Bare() if "TAPEBOOK_RUN" in os.environ else sys
+            try:
+                super().init_kernel()  # type: ignore[no-untyped-call]
+            finally:
+                module.sys = sys
+
         def parse_command_line(self, argv: Any = None) -> None:
             match argv:
                 case ["-f", str(file), "--HistoryManager.enabled=False", "--IPKernelApp.parent_handle=1"]:
@@ -112,16 +128,41 @@ def _app() -> Any:
     return App
 
 
+class _Bare:
+    """Module sys, but for the modules."""
+
+    modules: ClassVar[dict[str, Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+def make_ready() -> None:
+    """Do in the server what needs no fork: its kernels have it then."""
+    _app()
+    _without_debugger()
+
+
+@cache
+def _without_debugger() -> Any:
+    """Give ipykernel's module of the debugger as it is where debugpy is not installed, and leave no trace."""
+    name = "ipykernel.debugger"
+    hidden = {said: sys.modules.pop(said, None) for said in ("debugpy", name)}
+    sys.modules["debugpy"] = None  # type: ignore[assignment]
+    try:
+        return import_module(name)
+    finally:
+        for said in hidden:
+            del sys.modules[said]
+        sys.modules.update({said: module for said, module in hidden.items() if module is not None})
+
+
 def _no_debugger() -> None:
     """Boot without debugpy, which takes as long as all the rest: nobody attaches to a run.
 
     ipykernel does without where it is not installed; a cell may still import it.
     """
-    sys.modules["debugpy"] = None  # type: ignore[assignment]
-    try:
-        import ipykernel.debugger  # noqa: F401
-    finally:
-        del sys.modules["debugpy"]
+    sys.modules["ipykernel.debugger"] = _without_debugger()
 
 
 def _end_with(client: socket.socket) -> None:

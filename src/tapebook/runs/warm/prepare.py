@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tapebook.data import store
 from tapebook.runs.light import light
+from tapebook.runs.warm.fork import make_ready
 
 
 def prepare(warm_up: Path) -> None:
@@ -36,6 +37,7 @@ def prepare(warm_up: Path) -> None:
         import tornado.queues  # noqa: F401
         import zmq.utils.garbage  # noqa: F401
 
+        make_ready()
         try:
             _check_extensions()
             runpy.run_path(str(warm_up))
