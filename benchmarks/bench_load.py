@@ -169,7 +169,7 @@ def ours(folder: Path, url: str | None) -> dict[str, float]:
         assert not done.failed
         assert sum(row.added for row in done.rows) == sum(row.fetched for row in done.rows)
         reads = [took(lambda: desk.bars("S007", freq="1m")) for _ in range(12)][3:]
-        beside, _ = _updated(desk, folder / f"day{UPDATES - 1}.parquet", options)
+        beside, beside_cpu = _updated(desk, folder / f"day{UPDATES - 1}.parquet", options)
         assert len(desk.bars("D000")) == DAYS + UPDATES
     return {
         "load": load,
@@ -179,6 +179,7 @@ def ours(folder: Path, url: str | None) -> dict[str, float]:
         "update": median(seconds for seconds, _ in updates),
         "update cpu": median(seconds for _, seconds in updates),
         "beside": beside,
+        "beside cpu": beside_cpu,
     }
 
 
@@ -247,7 +248,7 @@ def main() -> int:
     print(f"{rows:,} one-minute bars of {SYMBOLS} symbols; {DAILY} symbols × {DAYS:,} days, and a day more")
     print(
         f"{'':14}{'rows a second':>16}{'cpu s':>8}{'read, ms':>10}{'cpu ms':>8}"
-        f"{'update, s':>11}{'cpu s':>8}{'beside':>8}"
+        f"{'update, s':>11}{'cpu s':>8}{'beside':>8}{'cpu s':>8}"
     )
     for name, found in told.items():
         speed = rows / found["load"]
@@ -255,6 +256,7 @@ def main() -> int:
             f"{name:14}{speed:16,.0f}{found.get('load cpu', np.nan):8.1f}{found['read'] * 1e3:10.1f}"
             f"{found.get('read cpu', np.nan) * 1e3:8.0f}{found['update']:11.3f}"
             f"{found.get('update cpu', np.nan):8.2f}{found.get('beside', np.nan):8.2f}"
+            f"{found.get('beside cpu', np.nan):8.2f}"
         )
     for name in ("plain COPY", "ArcticDB"):
         if name in told:

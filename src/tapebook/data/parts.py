@@ -114,7 +114,7 @@ def forget(store: Store) -> None:
 
 
 def lazily(table: str, files: Sequence[Part], where: Where) -> pl.LazyFrame:
-    """Rows of these files of a table: without order."""
+    """Rows of these files of a table, without order; `file` is the path of each one's file."""
     import polars as pl
 
     chosen, condition = [part for part in files if where.may_be_in(part)], where.condition()
@@ -122,7 +122,7 @@ def lazily(table: str, files: Sequence[Part], where: Where) -> pl.LazyFrame:
     frames += [_without(part.path, part.gone) for part in chosen if part.gone is not None]
     found = [frame if condition is None else frame.filter(condition) for frame in frames if frame is not None]
     if not found:
-        return pl.DataFrame(nothing(table)).lazy()
+        return pl.DataFrame(nothing(table)).with_columns(file=pl.lit("")).lazy()
     return found[0] if len(found) == 1 else pl.concat(found, how="diagonal")
 
 
@@ -131,7 +131,8 @@ def _scanned(paths: list[str], **options: Any) -> pl.LazyFrame | None:
 
     if not paths:
         return None
-    return pl.scan_parquet(paths, hive_partitioning=False, glob=False, extra_columns="ignore", **options)
+    options |= {"hive_partitioning": False, "glob": False, "extra_columns": "ignore"}
+    return pl.scan_parquet(paths, include_file_paths="file", **options)
 
 
 def _without(path: str, gone: str) -> pl.LazyFrame | None:

@@ -257,13 +257,14 @@ def stored(
 
 
 def stored_rows(view: View, table: str, columns: Sequence[str], where: Where) -> pl.DataFrame:
-    """Rows of a table as they are stored."""
+    """Rows of a table as they are stored; a column `file`, if it is asked for, says in which file."""
     import polars as pl
 
     found = view.plainly(table, where, lambda rows: rows.select(columns))
     if found is not None:
         return found
-    query = f"SELECT {', '.join(columns)} FROM {view.table(table)} WHERE {written(where)}"
+    named = ("filename AS file" if name == "file" else name for name in columns)
+    query = f"SELECT {', '.join(named)} FROM {view.table(table)} WHERE {written(where)}"
     return pl.DataFrame(view.arrow(query))
 
 

@@ -8,18 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook.data import read
 from tapebook.data.parts import Where
-from tapebook.data.store import EMPTY, NAME, Store, Transaction, newest, quoted
+from tapebook.data.store import EMPTY, NAME, Store, Transaction, among, newest, quoted
 from tapebook.data.tidy import KEYS, nothing, tidy
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, UnknownName
 from tapebook.schema import Frequency
 
 if TYPE_CHECKING:
+    import polars as pl
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 MANY = 1_000
 """Symbols up to which naming them lets DuckDB skip files and row groups."""
+FILES = 100
+"""Files up to which naming them saves time when rows are deleted."""
 
 
 @dataclass(frozen=True)
@@ -64,22 +67,23 @@ def _upsert(work: Transaction, view: read.View, table: str, rows: pa.Table) -> t
 
     if not rows.num_rows:
         return 0, 0, 0
-    there = read.stored_rows(view, table, rows.column_names, _where(rows))
+    there = read.stored_rows(view, table, [*rows.column_names, "file"], _where(rows))
     if not len(there):
         _insert(work, table, rows)
         return rows.num_rows, 0, 0
     keys = list(KEYS[table])
     fields = [name for name in rows.column_names if name not in keys]
     met, was = pl.col("met").is_not_null(), [pl.col(f"{name} before") for name in fields]
-    there = there.select(*keys, pl.lit(True).alias("met"), *(pl.col(n).alias(f"{n} before") for n in fields))
+    old = [pl.col(name).alias(f"{name} before") for name in fields]
+    known = there.select(*keys, "file", pl.lit(True).alias("met"), *old)
     differs = pl.any_horizontal([pl.col(name).ne_missing(old) for name, old in zip(fields, was, strict=True)])
-    both = pl.DataFrame(rows).join(there, on=keys, how="left", maintain_order="left")
-    news = both.filter(~met | differs).select(*rows.column_names, "met")
-    gone = news.filter(met).select(keys)
+    both = pl.DataFrame(rows).join(known, on=keys, how="left", maintain_order="left")
+    news = both.filter(~met | differs)
+    gone = news.filter(met)
     if len(gone):
-        _delete(work.cursor, table, gone.to_arrow())
+        _delete(work, table, keys, gone, there)
     if len(news):
-        _insert(work, table, news.drop("met").to_arrow())
+        _insert(work, table, news.select(rows.column_names).to_arrow())
     return len(news) - len(gone), len(gone), rows.num_rows - len(news)
 
 
@@ -93,12 +97,29 @@ def _insert(work: Transaction, table: str, rows: pa.Table) -> None:
     work.changed = True
 
 
-def _delete(cursor: DuckDBPyConnection, table: str, rows: pa.Table) -> None:
-    same = " AND ".join(f"t.{key} = gone.{key}" for key in KEYS[table])
-    near = read.written(_where(rows), "t.")
-    cursor.register("gone", rows)
-    cursor.execute(f"DELETE FROM {NAME}.{table} t USING gone WHERE {near} AND {same}")
-    cursor.unregister("gone")
+def _delete(
+    work: Transaction, table: str, keys: Sequence[str], rows: pl.DataFrame, there: pl.DataFrame
+) -> None:
+    """Delete the stored rows with these keys; they lie in the files that `rows` names.
+
+    To name the files saves a look at all others; where DuckLake spells a path otherwise, it looks at all. A
+    condition that holds for no other row of `there`, all that are stored near them, needs no keys.
+    """
+    gone, files, left = rows.select(keys).unique().to_arrow(), rows["file"].unique().to_list(), len(rows)
+    where = _where(gone)
+    condition, near = where.condition(), read.written(where, "t.")
+    if condition is None or len(there.filter(condition)) > left:
+        near += "".join(f" AND t.{key} = gone.{key}" for key in keys)
+        near = f"USING gone WHERE {near} AND"
+    else:
+        near = f"WHERE {near} AND"
+    work.cursor.register("gone", gone)
+    for within in [among("filename", files)] * (len(files) <= FILES) + ["true"]:
+        if left > 0:
+            done = work.cursor.execute(f"DELETE FROM {NAME}.{table} t {near} {within}").fetchone()
+            left -= int((done or (0,))[0])
+    work.cursor.unregister("gone")
+    work.changed = True
 
 
 def _where(rows: pa.Table) -> Where:
@@ -135,11 +156,12 @@ def _replace_quality(work: Transaction, view: read.View, findings: pa.Table, bar
     """Put these findings in the place of those of every (symbol, freq) judged, where they differ."""
     import polars as pl
 
-    cursor, pairs = work.cursor, ["symbol", "freq"]
+    pairs = ["symbol", "freq"]
     new = pl.DataFrame(findings)
     judged = pl.concat([pl.DataFrame(bars.select(pairs)), new.select(pairs)]).unique()
     where = _where(judged.to_arrow())
-    old = read.stored_rows(view, "quality", new.columns, where).join(judged, on=pairs, how="semi")
+    stored = read.stored_rows(view, "quality", [*new.columns, "file"], where)
+    old = stored.join(judged, on=pairs, how="semi")
     before, after = (rows.group_by(new.columns).len() for rows in (old, new))
     differ = pl.concat(
         [
@@ -149,13 +171,8 @@ def _replace_quality(work: Transaction, view: read.View, findings: pa.Table, bar
     ).unique()
     if not len(differ):
         return
-    if len(old.join(differ, on=pairs, how="semi")):
-        cursor.register("judged", differ.to_arrow())
-        cursor.execute(
-            f"DELETE FROM {NAME}.quality q USING judged j WHERE q.symbol = j.symbol AND q.freq = j.freq"
-        )
-        cursor.unregister("judged")
-        work.changed = True
+    if len(gone := old.join(differ, on=pairs, how="semi")):
+        _delete(work, "quality", pairs, gone, stored)
     if len(news := new.join(differ, on=pairs, how="semi")):
         _insert(work, "quality", news.to_arrow())
 
