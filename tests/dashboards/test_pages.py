@@ -57,9 +57,12 @@ def test_the_gallery_lists_newest_first_and_finds(config):
     assert text.count('class="tb-card"') == 3
     found = gallery(config, "msft portfolio")
     assert "momentum" in found
-    assert found.count('class="tb-card"') == 1
+    cards = found.split('class="tb-card"')[1:]
+    assert len(cards) == 3, "the others come back when the words are taken out"
+    assert ["momentum" in card for card in cards] == ["hidden style" not in card for card in cards]
+    assert "1 report<" in found
     assert "failed: ValueError: no &lt;b&gt;bars&lt;/b&gt;" in gallery(config, "failed")
-    assert gallery(config, "nothing of it").count('class="tb-card"') == 0
+    assert gallery(config, "nothing of it").count("hidden style") == 3
 
 
 def test_an_empty_desk_says_what_to_do(tmp_path):
@@ -195,6 +198,20 @@ def walk(widget):
     yield widget
     for child in getattr(widget, "children", ()):
         yield from walk(child)
+
+
+def test_a_cell_of_few_words_keeps_its_line_and_one_of_many_has_room():
+    shown = look.table(("kind", "why"), [("single name", "moved +46.4%, like a split of 1 for 1.5")])
+    assert '<td class="day">single name</td><td class="words">moved' in shown
+    assert "<thead>" not in look.table(("", ""), [("run", "<b>x</b>")]), "no row without words"
+
+
+def test_a_page_of_another_kind_of_run_says_so(config, monkeypatch):
+    from tapebook.dashboards.sweep_page import sweep_page
+
+    monkeypatch.setenv("TAPEBOOK_PAGE", "sweep")
+    monkeypatch.setenv("TAPEBOOK_SHOWN", "two")
+    assert "This is no sweep, but a run of portfolio." in texts(sweep_page(config))
 
 
 def test_tables_have_pages(config):

@@ -97,7 +97,7 @@ def test_the_owner_sees_all_and_a_viewer_what_is_published(catalog, all_kinds, m
     assert (len(shown["owner"]), shown["viewer"], shown["desk"]) == (9, ["failing"], ["failing", "fine"])
     text = schedules.page(boards["owner"])
     assert text.index("✗ late") < text.index("✓ on time"), "late ones first"
-    assert "is `tapebook worker` running?" in text
+    assert "is <code>tapebook worker</code> running?" in text
     assert "no &lt;b&gt;bars&lt;/b&gt;" in text
     assert '<a href="/morning">failing</a>' in text
     gallery = page(boards["viewer"].visible, Summaries(config.reports), board=boards["viewer"])

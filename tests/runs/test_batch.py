@@ -56,7 +56,14 @@ def test_a_wrong_parameter_starts_nothing(config):
     assert "case 2" in caught.value.__notes__[0]
     with pytest.raises(UnknownName, match="Did you mean 'steps'"):
         runs.run_many(config, "toy", [{"stesp": 3}])
-    for wrong in ({"jobs": -1}, {"retries": -1}, {"timeout": 0}, {"memory": "lots"}, {"backoff": -1}):
+    for wrong in (
+        {"jobs": -1},
+        {"jobs": 0},
+        {"retries": -1},
+        {"timeout": 0},
+        {"memory": "lots"},
+        {"backoff": -1},
+    ):
         with pytest.raises(BadParameter, match=next(iter(wrong))):
             runs.run_many(config, "toy", [{"steps": 3}], **wrong)
     with pytest.raises(BadParameter, match="at least one set"):

@@ -16,6 +16,7 @@ from tapebook.runs import schedules as desk_schedules
         ({"cron": "0 0 * * *", "delay": "3h"}, BadInput, "delay belongs to after_close"),
         ({"after_close": "XNYX"}, UnknownName, "Did you mean 'XNYS'"),
         ({"after_close": "XNYS", "delay": "soon"}, BadParameter, "a length of time such as 30min"),
+        ({"cron": "0 0 * * *", "tz": ""}, BadParameter, "a time zone such as"),
         ({"cron": "0 0 * * *", "timeout": -1}, BadParameter, "seconds above 0"),
         ({"cron": "0 0 * * *", "notify_on": "never"}, BadParameter, "failure or success or always"),
         ({"cron": "0 0 * * *", "notify": ["nothing://x"]}, BadParameter, "'nothing://…': expected an"),
@@ -43,6 +44,8 @@ def test_names_are_checked_and_taken_once(tmp_path):
     said = desk_schedules.show(config, "x", times=3)
     assert said["parameters"] == {"steps": 7}
     assert len(said["next"]) == 3
+    with pytest.raises(BadParameter, match="'times' is -1"):
+        desk_schedules.show(config, "x", times=-1)
     desk_schedules.remove(config, "x")
     with pytest.raises(UnknownName, match="schedule 'x' was deleted by"):
         desk_schedules.remove(config, "x")

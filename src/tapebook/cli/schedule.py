@@ -90,9 +90,10 @@ def show_(name: str, times: int, json_: bool) -> None:
         click.echo(dump(said))
         return
     coming, rule = said.pop("next"), said.pop("rule")
+    none = "nothing is due while it is paused" if said["state"] == "paused" else "no time can be told"
     show([{"": key, "value": value} for key, value in said.items() if value not in (None, "", {})], False)
     click.echo()
-    show(_local(coming, rule), False, empty="it waits: no time can be told")
+    show(_local(coming, rule), False, empty=none if times else "")
 
 
 def _local(coming: list[Any], rule: dict[str, Any]) -> list[dict[str, Any]]:

@@ -72,8 +72,11 @@ def page(visible: Visible, summaries: Summaries, asked: str = "", board: Board |
     elif not cards:
         note = "Nothing is published yet: <code>tapebook publish RUN --as NAME</code> does it."
     words = asked.lower().split()
-    shown = [card for card in cards if all(word in card["words"] for word in words)]
-    said = {"cards": shown, "asked": asked, "note": note, "schedules": schedules.strip(board)}
+    for card in cards:  # those that are not asked for are there, for when the reader asks for others
+        card["hidden"] = not all(word in card["words"] for word in words)
+    count = sum(not card["hidden"] for card in cards)
+    said = {"cards": cards, "count": count, "asked": asked, "note": note}
+    said["schedules"] = schedules.strip(board)
     return render("gallery.html.j2", title="Reports", **said)
 
 
@@ -94,7 +97,7 @@ def _card(item: Item, summaries: Summaries, board: Board, stale: dict[str, str])
     elif item.runs:
         summary = summaries.of(item.runs[0])
     else:
-        summary = _broken(said.name, f"nothing to show yet: it waits for the {said.shows}")
+        summary = _broken(said.name, f"it waits for the {said.shows}") | {"outcome": "nothing to show yet"}
     return _made(
         summary | {"title": said.title or summary["title"]},
         address=f"/{item.name}",

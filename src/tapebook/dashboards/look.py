@@ -18,6 +18,8 @@ OUTCOMES = {
 }  # fmt: skip
 
 
+SHORT = 24
+"""Characters that a cell of text keeps on one line."""
 _DAY, _DAY_CLASS = re.compile(r"\d{4}-\d\d-\d\d( \d\d:\d\d)?"), ' class="day"'
 
 
@@ -89,15 +91,20 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, numeric: Itera
     right = set(numeric)
     kinds = [' class="number"' if i in right else "" for i in range(len(heads))]
     head = "".join(f"<th{kind}>{escape(h)}</th>" for h, kind in zip(heads, kinds, strict=True))
+    top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
     body = "".join(
         "<tr>" + "".join(_cell(cell, kind) for cell, kind in zip(row, kinds, strict=True)) + "</tr>"
         for row in rows
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="scroll"><table>{top}<tbody>{body}</tbody></table></div>'
 
 
 def _cell(cell: str, kind: str) -> str:
-    return f"<td{kind or (_DAY_CLASS if _DAY.fullmatch(cell) else '')}>{cell}</td>"
+    if not kind and _DAY.fullmatch(cell):
+        kind = _DAY_CLASS
+    elif not kind and "<" not in cell:
+        kind = ' class="day"' if len(cell) <= SHORT else ' class="words"'
+    return f"<td{kind}>{cell}</td>"
 
 
 def page(*pieces: str) -> str:

@@ -141,11 +141,19 @@ def boxed(*charts: Any) -> ipywidgets.Widget:
     return box
 
 
-def table(found: Iterable[dict[str, Any]], names: Sequence[str], say: Callable[[Any], str]) -> str:
-    """Write rows as a table; numbers stand to the right."""
+def table(
+    found: Iterable[dict[str, Any]],
+    names: Sequence[str],
+    say: Callable[[Any], str],
+    *,
+    numeric: Sequence[str] = (),
+) -> str:
+    """Write rows as a table; numbers stand to the right, and so do the columns that are said to be."""
     kept = list(found)
-    numeric = [
-        i for i, n in enumerate(names) if all(isinstance(r.get(n), (int, float, type(None))) for r in kept)
+    right = [
+        i
+        for i, n in enumerate(names)
+        if n in numeric or all(isinstance(r.get(n), (int, float, type(None))) for r in kept)
     ]
     cells = ([escape(say(row.get(name))) for name in names] for row in kept)
-    return look.table([n.replace("_", " ") for n in names], cells, numeric=numeric)
+    return look.table([n.replace("_", " ") for n in names], cells, numeric=right)

@@ -124,7 +124,7 @@ def _provenance(record: Record) -> str:
         "seed": m.get("seed"),
         "started": m.get("started"),
         "finished": m.get("finished"),
-        "seconds": m.get("seconds"),
+        "took": f"{seconds:.1f} s" if isinstance(seconds := m.get("seconds"), (int, float)) else None,
         "python": m.get("python"),
         "platform": m.get("platform"),
         "made again from": m.get("rerun_of"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import traceback
@@ -106,8 +107,13 @@ def line(state: State | None) -> str:
     parts = [badge(standing(state), f"schedule {standing(state)}")]
     if state.next is not None:
         parts.append(f"next {moment(state.next)}")
-    told = f"<br>{escape(state.late or state.why)}" if state.late or state.outcome != "succeeded" else ""
+    told = f"<br>{_words(state.late or state.why)}" if state.late or state.outcome != "succeeded" else ""
     return ", ".join(parts) + told
+
+
+def _words(text: str) -> str:
+    """Write words in which a command stands between backticks, as HTML."""
+    return re.sub("`(.*?)`", r"<code>\1</code>", escape(text))
 
 
 def moment(when: datetime) -> str:
@@ -126,7 +132,7 @@ def page(board: Board) -> str:
 
 def _row(state: State, name: str, visible: Visible) -> tuple[str, ...]:
     title = f'<a href="/{quote(name)}">{escape(state.name)}</a>' if name else escape(state.name)
-    told = f'<br><span class="bad">{escape(state.late)}</span>' if state.late else ""
+    told = f'<br><span class="bad">{_words(state.late)}</span>' if state.late else ""
     if state.state == "waiting" and state.due is not None:
         told += f"<br>for the data of {state.due:%Y-%m-%d}"
     following = moment(state.next) if state.next else "–"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tapebook.dashboards import figures, look, parts
 from tapebook.dashboards.apology import guarded
 from tapebook.dashboards.asked import Address, asked_record
+from tapebook.dashboards.records import Record
 from tapebook.dashboards.run_page import foot
 from tapebook.dashboards.stored_sweep import Stored
 
@@ -31,12 +34,14 @@ def sweep_page(config: Config) -> ipywidgets.Widget:
     top = [w.HTML(look.style() + parts.head(record)), address := Address()]
     stored = Stored.read(record)
     if stored is None:
-        said = "<p>This sweep was made before combinations were stored: run it again to explore it.</p>"
-        return w.VBox([*top, parts.html(said), *foot(record)])
-    return w.VBox([*top, _explorer(stored, address, record.id), *foot(record)])
+        said = "This sweep was made before combinations were stored: run it again to explore it."
+        if record.template != "sweep":
+            said = f"This is no sweep, but a run of {escape(record.template)}."
+        return w.VBox([*top, parts.html(f"<p>{said}</p>"), *foot(record)])
+    return w.VBox([*top, _explorer(stored, address, record), *foot(record)])
 
 
-def _explorer(stored: Stored, address: Address, run: str) -> Any:
+def _explorer(stored: Stored, address: Address, record: Record) -> Any:
     import ipywidgets as w
 
     names = sorted(stored.figures, key=lambda n: FIRST.index(n) if n in FIRST else len(FIRST))
@@ -56,12 +61,12 @@ def _explorer(stored: Stored, address: Address, run: str) -> Any:
         for name, control in held.items():
             control.layout.display = "none" if name in (across.value, up.value) else None
         chart.show(_map(stored, figure.value, across.value, up.value, asked))
-        ranking.value = look.page("<h2>The highest</h2>", _ranking(stored, figure.value))
+        ranking.value = look.page("<h2>The highest</h2>", _ranking(stored, figure.value, record))
 
     for control in (figure, across, up, *held.values()):
         control.observe(show, "value")
     show()
-    link = f'<p><a href="/live/strategy?run={run}">Equity of each setting, with sliders</a></p>'
+    link = f'<p><a href="/live/strategy?run={quote(record.id)}">Equity of each setting, with sliders</a></p>'
     note = parts.html(f"<h2>Where it works</h2><p class='muted'>{stored.words}</p>{link}")
     row = parts.controls(figure, across, up, *held.values())
     return w.VBox([note, row, parts.boxed(chart), ranking])
@@ -107,10 +112,17 @@ def _texts(values: list[Any]) -> list[str]:
     return [look.plain(value) for value in values]
 
 
-def _ranking(stored: Stored, figure: str) -> str:
+def _ranking(stored: Stored, figure: str, record: Record) -> str:
+    """The highest combinations; what the run's own figures have a unit of is said in it."""
     known = [
         row for row in stored.table if isinstance(row[figure], (int, float)) and row[figure] == row[figure]
     ]
     known.sort(key=lambda row: row[figure], reverse=True)
     names = [*stored.varied, figure, *(n for n in FIRST if n != figure and n in stored.table[0])]
-    return parts.table(known[:TOP], names, look.plain)
+    units = {name: record.metrics[name] for name in names if name in record.metrics}
+
+    def cells(row: dict[str, Any]) -> dict[str, Any]:
+        said = {name: look.number(units[name] | {"value": row[name]}) for name in units}
+        return {name: row[name] for name in names} | said
+
+    return parts.table(map(cells, known[:TOP]), names, look.plain, numeric=names)

@@ -125,7 +125,9 @@ def run_many(
     if not checked:
         raise BadParameter("cases", [], "at least one set of parameters")
     settings = {
-        "jobs": _whole("jobs", jobs or (os.cpu_count() or 1) + 1, 1),  # while one waits, others compute
+        "jobs": _whole(
+            "jobs", (os.cpu_count() or 1) + 1 if jobs is None else jobs, 1
+        ),  # while one waits, others compute
         "timeout": _above("timeout", timeout),
         "memory": size(memory),
         "retries": _whole("retries", retries, 0),

@@ -151,8 +151,9 @@ def rule(
         if value is not None and belongs[key] != given[0]:
             raise BadInput(f"{key} belongs to {belongs[key]}, not to {given[0]}")
     if cron is not None:
-        crons.check(cron, tz or "UTC")
-        return {"kind": "cron", "cron": " ".join(cron.split()), "tz": tz or "UTC"}
+        zone = "UTC" if tz is None else tz
+        crons.check(cron, zone)
+        return {"kind": "cron", "cron": " ".join(cron.split()), "tz": zone}
     if after_close is not None:
         from tapebook.data.calendar import check_calendar
 
@@ -199,6 +200,8 @@ def _anchor(said: Mapping[str, Any], now: datetime) -> datetime:
 
 def show(config: Config, name: str, times: int = 10) -> dict[str, Any]:
     """One schedule with the next times at which it is due (UTC; none for one that waits for events)."""
+    if times < 0:
+        raise BadParameter("times", times, "a whole number, at least 0")
     with _open(config) as catalog:
         row = catalog.schedules.get(name)
     said = {key: row[key] for key in ("name", "template", "parameters")}
