@@ -10,6 +10,7 @@ from tapebook.data.calendar import expected_bars
 from tapebook.data.quality import check
 from tapebook.integration import stretch
 from tapebook.integration.sources import Fetched, Instrument
+from tapebook.integration.sources.files.source import Files
 
 LAST = 11_100
 
@@ -111,3 +112,47 @@ def test_only_the_gap_is_asked_of_a_parquet_lake(lake, tmp_path):
         assert [(row.fetched - 1, row.changed) for row in done.rows] == [(row.added, 0) for row in done.rows]
         again = desk.ingest("parquet", ["GOOD"], path=path, freq="1m", end="2019-01-03", calendar="XNYS")
         assert again.rows[0].outcome == "unchanged"
+
+
+LONG = """symbol,date,open,high,low,close,volume,split
+A,2020-01-02,1,2,1,2,10,1
+A,2020-01-03,2,3,2,3,,1
+B,2020-01-02,4,4,4,4,10,1
+B,2020-01-03,2,2,2,2,10,2
+C,2020-01-02,1,1,1,1,10,1
+C,2020-01-03,oops,1,1,1,10,1
+D,2020-01-02,1,1,1,1,10,1
+D,2020-01-02,1,1,1,1,10,1
+E,2020-01-02,1,1,1,1,10,1
+E,2020-01-02,1,2,1,2,10,1
+"""
+
+
+@pytest.mark.parametrize("quarantine", [False, True])
+def test_a_long_file_is_read_at_once_as_it_is_one_by_one(tmp_path, monkeypatch, quarantine):
+    (tmp_path / "all.csv").write_text(LONG)
+    (tmp_path / "F.csv").write_text("date,open,high,low,close\n2020-01-02,1,2,1,2\n2020-01-03,1,2,1,2\n")
+
+    def told(home, **how):
+        with Desk.open(home) as desk:
+            done = desk.ingest("files", path=str(tmp_path / "*.csv"), quarantine=quarantine, **how)
+            rows = sorted(
+                (row.symbol, row.outcome, row.added, row.quarantined, row.reason) for row in done.rows
+            )
+            bars = desk.sql("SELECT * FROM bars ORDER BY symbol, ts").to_csv()
+            return rows, bars, desk.sql("SELECT * FROM actions").to_csv()
+
+    asked = []
+    with monkeypatch.context() as patch:
+        plain = Files._plain
+        patch.setattr(Files, "_plain", lambda *given: asked.append((given[1], plain(*given))) or asked[-1][1])
+        for folder in ("one", "many", "later"):
+            (tmp_path / folder).mkdir()
+        many = told(tmp_path / "many")
+        later = told(tmp_path / "later", start="2020-01-03")
+    assert {name for name, bars in asked if bars is not None} >= {"A", "D"}
+    assert {name for name, bars in asked[:6] if bars is None} == {"B", "C", "E", "F"}
+    monkeypatch.setattr("tapebook.integration.ingest.several", lambda _, names, *__: [names])
+    assert told(tmp_path / "one") == many
+    (tmp_path / "again").mkdir()
+    assert told(tmp_path / "again", start="2020-01-03") == later

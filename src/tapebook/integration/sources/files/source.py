@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -10,16 +11,19 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from tapebook.errors import BadParameter, TapebookError, UnknownName
-from tapebook.integration.sources.base import Fetched, Instrument
+from tapebook.integration.sources.base import Fetched, Instrument, Lot
 from tapebook.integration.sources.files.headers import checked_mapping
 from tapebook.integration.sources.files.options import known_calendar, known_zone, one_character
 from tapebook.integration.sources.files.paths import found_files, refuse_twins, stem
-from tapebook.schema import Frequency
+from tapebook.schema import FIELDS, Frequency
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tapebook.integration.sources.files.rows import Rows
+
+BLOCK = 1_000_000
+"""Bars that are handed on together."""
 
 
 class Files:
@@ -116,6 +120,54 @@ class Files:
             frame, files, Frequency.parse(freq), self.tz, self.calendar, _utc(start), _utc(end)
         )
         return Fetched(bars, Instrument(symbol, calendar=self.calendar, source=self.name), actions, problems)
+
+    def fetch_many(
+        self, starts: Mapping[str, datetime | None], *, freq: Frequency, end: datetime | None
+    ) -> Iterator[Lot]:
+        """Bars of symbols that lie together in long files, about a million at once; of others one by one.
+
+        What has splits, dividends, or a row with anything odd is to be fetched alone.
+        """
+        import polars as pl
+
+        length, alone = Frequency.parse(freq), []
+        bars: dict[str, pl.DataFrame] = {}
+        for name, start in starts.items():
+            mine = self._plain(name, length, start, end)
+            if mine is None:
+                alone.append(name)
+                continue
+            bars[name] = mine.select(pl.lit(name).alias("symbol"), pl.all())
+            if sum(map(len, bars.values())) > BLOCK:
+                yield self._lot(bars)
+                bars = {}
+        yield replace(self._lot(bars), alone=tuple(alone))
+
+    def _plain(
+        self, symbol: str, freq: Frequency, start: datetime | None, end: datetime | None
+    ) -> pl.DataFrame | None:
+        """The bars of a symbol of a long file; None if there is more to say of it than bars."""
+        import polars as pl
+
+        from tapebook.integration.sources.files.fetch import answer
+
+        owners = self._owners.get(symbol, ())
+        if len(owners) != 1 or owners[0] not in self._read:
+            return None
+        files, by_symbol = self._many()
+        try:
+            bars, actions, problems = answer(
+                by_symbol[symbol], files, freq, self.tz, self.calendar, _utc(start), _utc(end)
+            )
+        except TapebookError:  # `fetch` says it
+            return None
+        return None if actions is not None or problems else bars.with_columns(pl.col(*FIELDS).fill_nan(None))
+
+    def _lot(self, bars: Mapping[str, pl.DataFrame]) -> Lot:
+        import polars as pl
+
+        made = {n: Instrument(n, calendar=self.calendar, source=self.name) for n in bars}
+        return Lot(pl.concat(list(bars.values())) if bars else pl.DataFrame(), made)
 
     @cached_property
     def _owners(self) -> dict[str, list[Path]]:
