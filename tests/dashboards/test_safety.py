@@ -13,7 +13,7 @@ from websockets.sync.client import connect
 
 from dashboards.records_made import make_run
 from tapebook.config import Config
-from tapebook.dashboards import serve
+from tapebook.dashboards import live, serve
 from tapebook.dashboards.body import inside
 from tapebook.dashboards.channel import read, why_refused
 from tapebook.data.catalog import Catalog
@@ -293,3 +293,15 @@ def test_a_path_never_leads_out(tmp_path):
         str(tmp_path / "out.txt"),
     ):
         assert inside(root, path) is None, path
+
+
+def test_a_page_about_a_run_has_no_way_into_database_or_bucket():
+    given = {
+        "AWS_SECRET_ACCESS_KEY": "k",
+        "PGPASSWORD": "p",
+        "TAPEBOOK_DATABASE": "postgresql://u:p@h/d",
+        "TAPEBOOK_HOME": "/desk",
+        "PATH": "/bin",
+    }
+    assert live.seen_by("strategy", given) == {"TAPEBOOK_HOME": "/desk", "PATH": "/bin"}
+    assert live.seen_by("data-health", given) == given

@@ -32,7 +32,20 @@ SHOWN = "TAPEBOOK_SHOWN"
 ABOUT = {page: template for template, page in gallery.LIVE.items() if template != "portfolio"}
 """Whose newest run a page shows that is asked for without one."""
 WITHOUT = frozenset({"data-health"})
-"""Pages that are about no run; each is visible if it is published."""
+"""Pages that are about no run but the lake; each is visible if it is published."""
+_ENTRIES = ("AWS_", "PG", "TAPEBOOK_DATABASE")
+"""How the variables begin by which a process enters a team's database or bucket."""
+
+
+def seen_by(page: str, given: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables that a page's kernel sees.
+
+    A page about a run reads that run's files, which the server has fetched: it has no business in a team's
+    database or bucket, and no way in. A page about the lake needs both.
+    """
+    if page in WITHOUT:
+        return dict(given)
+    return {name: value for name, value in given.items() if not name.startswith(_ENTRIES)}
 
 
 class Live(Page):
@@ -107,8 +120,8 @@ class Live(Page):
 
     async def _start(self, page: str, run: str | None) -> str:
         said = {"QUERY_STRING": self.request.query, SHOWN: run or "", "TAPEBOOK_PAGE": page}
-        manager = self.app.kernel_manager
-        kernel: str = await manager.start_kernel(kernel_name=self.app.kernel, env=os.environ | said)
+        manager, seen = self.app.kernel_manager, seen_by(page, os.environ) | said
+        kernel: str = await manager.start_kernel(kernel_name=self.app.kernel, env=seen)
         return kernel
 
     def _send_head(self, page: str, run: str | None, item: Item | None) -> None:
