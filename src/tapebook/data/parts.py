@@ -145,44 +145,49 @@ def _without(path: str, gone: str) -> pl.LazyFrame | None:
 
 
 def _tables(store: Store, cursor: DuckDBPyConnection, at: int) -> dict[str, tuple[Part, ...] | None]:
-    if "://" in store.files or not _plain(cursor, store.metadata):
+    if "://" in store.files or not _plain(store, cursor):
         return {}
-    found: dict[str, tuple[Part, ...] | None] = dict.fromkeys(_inlined(cursor, store.metadata, at), ())
-    spans = _spans(cursor, store.metadata)
+    found: dict[str, tuple[Part, ...] | None] = {}
+    spans, root = _spans(cursor, store.metadata), store.files.rstrip("/")
     rows = cursor.execute(_files(store.metadata, at)).fetchall()
     for table, number, since, path, plain, gone, gone_plain in rows:
-        files = found.get(table)
-        if files is None or not plain or not (gone is None or gone_plain):
+        files = found.setdefault(table, ())
+        if files is None or number is None:
+            continue
+        if not plain or not (gone is None or gone_plain):
             found[table] = None
         else:
-            root = store.files.rstrip("/")
             gone = None if gone is None else f"{root}/{gone}"
             found[table] = (*files, Part(f"{root}/{path}", since, gone, spans.get(number, {})))
     return found
 
 
-def _plain(cursor: DuckDBPyConnection, metadata: str) -> bool:
-    """Whether this is DuckLake as it is known here, and nothing was ever deleted in the catalogue itself."""
-    query = (
-        f"SELECT key, value FROM {metadata}.ducklake_metadata WHERE scope IS NULL UNION ALL "
-        f"(SELECT 'inlined', '' FROM {metadata}.ducklake_snapshot_changes "
-        "WHERE changes_made LIKE '%inline%' LIMIT 1)"
-    )
+_fit: WeakKeyDictionary[Store, tuple[object, int, bool]] = WeakKeyDictionary()
+"""Whether a lake was fit to be read like this when a connection met it, and its first snapshot then."""
+
+
+def _plain(store: Store, cursor: DuckDBPyConnection) -> bool:
+    """Whether this is DuckLake as it is known here, and no row is kept in the catalogue itself.
+
+    What stands there is looked for once; what came since is in the log of snapshots, until some are dropped.
+    """
+    log = f"{store.metadata}.ducklake_snapshot_changes"
+    query = f"SELECT min(snapshot_id), bool_or(changes_made LIKE '%inline%') FROM {log}"
+    first, inlined = cursor.execute(query).fetchone() or (None, True)
+    known = _fit.get(store)
+    if known is None or known[0] is not store.connection or known[1] != first:
+        known = (store.connection, first, _met(cursor, store.metadata))
+        _fit[store] = known
+    return known[2] and not inlined
+
+
+def _met(cursor: DuckDBPyConnection, metadata: str) -> bool:
+    query = f"SELECT key, value FROM {metadata}.ducklake_metadata WHERE scope IS NULL"
     said = dict(cursor.execute(query).fetchall())
-    return said.get("version") == VERSION and said.get("encrypted") == "false" and "inlined" not in said
-
-
-def _inlined(cursor: DuckDBPyConnection, metadata: str, at: int) -> list[str]:
-    """Names of the tables that have no rows in the catalogue itself."""
-    tables = f"SELECT table_id, table_name FROM {metadata}.ducklake_table t WHERE {_valid('t', at)}"
-    names = dict(cursor.execute(tables).fetchall())
-    query = f"SELECT table_id, table_name FROM {metadata}.ducklake_inlined_data_tables"
-    asked = [
-        f"(SELECT {number} FROM {metadata}.{table} LIMIT 1)"
-        for number, table in cursor.execute(query).fetchall()
-    ]
-    inlined = {number for (number,) in cursor.execute(" UNION ALL ".join(asked)).fetchall()} if asked else {}
-    return [name for number, name in names.items() if number not in inlined]
+    query = f"SELECT table_name FROM {metadata}.ducklake_inlined_data_tables"
+    asked = [f"(SELECT 1 FROM {metadata}.{table} LIMIT 1)" for (table,) in cursor.execute(query).fetchall()]
+    inlined = asked and cursor.execute(" UNION ALL ".join(asked)).fetchone() is not None
+    return said.get("version") == VERSION and said.get("encrypted") == "false" and not inlined
 
 
 def _files(metadata: str, at: int) -> str:
@@ -202,9 +207,10 @@ def _files(metadata: str, at: int) -> str:
         f"SELECT t.table_name, f.data_file_id, f.begin_snapshot, {folder} f.path, "
         f"{plain('f', 'file_format')} AND f.mapping_id IS NULL AND t.path_is_relative "
         f"AND s.path_is_relative, {folder} d.path, {plain('d', 'format')} "
-        f"FROM {files} f JOIN {tables} t USING (table_id) JOIN {schemas} s USING (schema_id) "
+        f"FROM {tables} t JOIN {schemas} s USING (schema_id) "
+        f"LEFT JOIN {files} f ON f.table_id = t.table_id AND {_valid('f', at)} "
         f"LEFT JOIN {gone} d ON d.data_file_id = f.data_file_id AND {_valid('d', at)} "
-        f"WHERE {_valid('f', at)} AND {_valid('t', at)} ORDER BY f.data_file_id"
+        f"WHERE {_valid('t', at)} ORDER BY f.data_file_id"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ Answer = TypeVar("Answer")
 TRIES = 20
 """Times that a question is asked again when a compaction took a file away from under it."""
 
+FEW = 8
+"""Questions of a process that DuckLake answers, as it is there already."""
 NEXT = "Load it with `tapebook ingest …`."
 
 
@@ -59,11 +62,10 @@ class View:
         self, name: str, where: Where, ask: Callable[[pl.LazyFrame], pl.LazyFrame]
     ) -> pl.DataFrame | None:
         """Answer a question about rows of a table without DuckLake; None if only it can."""
+        if not _worth(self.store) or (parts := self.parts(name)) is None:
+            return None
         import polars as pl
 
-        parts = self.parts(name)
-        if parts is None:
-            return None
         try:
             return ask(lazily(name, parts, where)).collect()
         except (OSError, pl.exceptions.PolarsError):  # a file went away, or is not what it was taken for
@@ -77,6 +79,15 @@ class View:
     def arrow(self, query: str, parameters: Any = ()) -> pa.Table:
         """Ask in SQL; times come back in UTC."""
         return in_utc(self.cursor.execute(query, parameters or None).to_arrow_table())
+
+
+_asked: WeakKeyDictionary[Store, int] = WeakKeyDictionary()
+
+
+def _worth(store: Store) -> bool:
+    """Whether polars is there, or so much was asked by now that the tenth of a second of its import pays."""
+    _asked[store] = count = _asked.get(store, 0) + 1
+    return count > FEW or "polars" in sys.modules
 
 
 def in_utc(table: pa.Table) -> pa.Table:
