@@ -17,7 +17,12 @@ from tapebook.runs.template import find
 from tapebook.runs.warm import client, fork, forked
 from tapebook.runs.warm.forked import Forked
 
-ENDS = [sys.executable, "-c", "raise SystemExit(3)"]
+ENDS = [
+    sys.executable,
+    "-c",
+    "import os; raise SystemExit(3 if os.environ.get('JPY_PARENT_PID') == str(os.getppid()) else 1)",
+]
+"""It ends with 3 where it was told whose end it has to watch for."""
 
 
 @pytest.fixture

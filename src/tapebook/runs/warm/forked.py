@@ -21,6 +21,8 @@ from tapebook.runs.warm.client import COLD, SOCKET, WARM, reason, request
 
 ANSWER_SECONDS = 0.25
 """How long the answer is waited for: a server that is still warming up answers later, and is asked again."""
+PARENT = "JPY_PARENT_PID"
+"""By which ipykernel knows whose end a cold kernel looks out for; without it, it goes on for ever."""
 
 
 class Forked:
@@ -130,7 +132,7 @@ class Forked:
             self._cold = subprocess.Popen(
                 self.args,
                 cwd=self.folder,
-                env=self.environment,
+                env=self.environment | {PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
