@@ -111,6 +111,21 @@ def test_text_that_is_no_value_says_what_would_be():
     assert idea.parse({}) == idea.check({})
 
 
+def test_one_line_of_parameters_is_read():
+    cross = registry.get("sma_cross")
+    for line in ("fast=7 slow=30", "fast=7, slow=30", " slow=30  fast='7' "):
+        assert cross.parse(line) == {"fast": 7, "slow": 30}
+    assert cross.parse("") == cross.check({})
+    assert (
+        registry.get("on_screen").parse("expression='close > sma(200)'")["expression"] == "close > sma(200)"
+    )
+    for wrong in ("fast", "fast=7 fast=8", "=7", "fast='7"):
+        with pytest.raises(BadParameter, match="each parameter once, as NAME=VALUE"):
+            cross.parse(wrong)
+    with pytest.raises(UnknownName, match="Did you mean 'fast'"):
+        cross.parse("fats=7")
+
+
 @given(st.dictionaries(st.sampled_from(["window", "share", "side", "strict", "other"]), st.text(max_size=6)))
 def test_any_text_is_read_or_refused(texts):
     try:

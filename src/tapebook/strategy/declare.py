@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
@@ -9,7 +10,7 @@ from functools import partial, update_wrapper
 from inspect import cleandoc
 from typing import TYPE_CHECKING, Any, overload
 
-from tapebook.errors import BadInput, UnknownName
+from tapebook.errors import BadInput, BadParameter, UnknownName
 from tapebook.strategy.code_hash import code_hash
 from tapebook.strategy.parameters import Choices, Parameter, Range, table
 from tapebook.strategy.signature import TAKEN, parameters
@@ -87,13 +88,17 @@ class Strategy:
         made.parameters = {name: replace(p, default=chosen[name]) for name, p in self.parameters.items()}
         return made
 
-    def parse(self, strings: Mapping[str, str]) -> dict[str, Any]:
+    def parse(self, strings: Mapping[str, str] | str) -> dict[str, Any]:
         """Read parameters from text, as the command line gives them: {"fast": "10"} → {"fast": 10, …}.
+
+        One line of them, "fast=10 slow=50", is read too; a value with blanks stands in quotes.
 
         Raises
         ------
         UnknownName, BadParameter
         """
+        if isinstance(strings, str):
+            strings = _pairs(strings)
         self._known(strings)
         return {n: p.parse(strings[n]) if n in strings else p.default for n, p in self.parameters.items()}
 
@@ -112,6 +117,19 @@ class Strategy:
 
         said = f"<b>{escape(self.name)}</b> ({escape(self.family)}): {escape(self.description)}"
         return said + table(self.parameters)
+
+
+def _pairs(line: str) -> dict[str, str]:
+    """Part one line of parameters; a comma after a value is forgiven."""
+    try:
+        pairs = [word.rstrip(",").partition("=") for word in shlex.split(line)]
+    except ValueError:  # a quote is not closed
+        pairs = [(line, "", "")]
+    said = {name: value for name, equals, value in pairs if name and equals}
+    if len(said) < len(pairs):
+        expected = "each parameter once, as NAME=VALUE, parted by blanks: 'fast=10 slow=50'"
+        raise BadParameter("params", line, expected)
+    return said
 
 
 @overload
