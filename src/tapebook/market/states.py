@@ -218,7 +218,8 @@ def _spread(moved: pd.DataFrame, window: int, least: int) -> pd.DataFrame:
 
 
 def _sum(moved: pd.DataFrame, year: pd.DataFrame, h: int) -> pd.DataFrame:
-    return moved.rolling(h, min_periods=max(3, h // 2)).sum() / (year * np.sqrt(h))
+    size: pd.DataFrame = moved.rolling(h, min_periods=max(3, h // 2)).sum() / (year * np.sqrt(h))
+    return size
 
 
 def _volatility(moved: pd.DataFrame, short: int, long: int) -> pd.DataFrame:
