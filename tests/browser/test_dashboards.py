@@ -1,11 +1,12 @@
 """The dashboards in a real browser: drawn, changed by a control, and all of it from this machine."""
 
-import time
+from contextlib import suppress
 from urllib.parse import urlparse
 
 import pytest
 
 from dashboards.records_made import make_run
+from runs_made import alive, until
 from tapebook.config import Config
 from tapebook.dashboards import serve
 from tapebook.runs.page import write_page
@@ -162,7 +163,12 @@ def test_a_closed_tab_leaves_no_kernel(page, server, address):
     def kernels():
         started = psutil.Process(server[0].pid).children(recursive=True)
         names = ("warm/client.py", "ipykernel_launcher")  # warm, or cold where the code has just changed
-        return [p for p in started if any(name in " ".join(p.cmdline()) for name in names)]
+        return [p for p in started if any(name in said(p) for name in names)]
+
+    def said(process):
+        with suppress(psutil.NoSuchProcess):  # it has ended just now
+            return " ".join(process.cmdline())
+        return ""
 
     before = set(kernels())
     page.goto(f"{address}live/run?run=one")
@@ -170,10 +176,7 @@ def test_a_closed_tab_leaves_no_kernel(page, server, address):
     mine = set(kernels()) - before
     assert mine
     page.goto("about:blank")
-    deadline = time.monotonic() + 40
-    while any(p.is_running() and p.status() != "zombie" for p in mine):
-        assert time.monotonic() < deadline, "its kernel is still there"
-        time.sleep(0.2)
+    assert until(lambda: not any(alive(p.pid) for p in mine), 90), "its kernel is still there"
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)

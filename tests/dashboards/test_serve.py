@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from dashboards.records_made import make_run, soon_warm
+from runs_made import alive, until
 from tapebook.config import Config
 from tapebook.dashboards import serve
 from tapebook.errors import TapebookError
@@ -71,5 +72,4 @@ def test_it_ends_with_its_kernels(config, ending):
         assert "warm/client.py" in started or "ipykernel" in started  # warm, or cold where no server is
         desk.send_signal(getattr(signal, ending))
         assert desk.wait(timeout=60) == 0
-    _, alive = psutil.wait_procs(below, timeout=60)
-    assert not alive, "something was left behind"
+    assert until(lambda: not any(alive(child.pid) for child in below)), "something was left behind"
