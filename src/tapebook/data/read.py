@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 TRIES = 20
 """Times that a question is asked again when a compaction took a file away from under it."""
 
-FEW = 8
+FEW = 3
 """Questions of a process that DuckLake answers, as it is there already."""
 NEXT = "Load it with `tapebook ingest …`."
 
