@@ -70,6 +70,7 @@ def of_template(parameter: TemplateParameter, *, default: Any, secrets: Iterable
         "style": WIDE,
     }
     if parameter.type == "bool" and not parameter.optional:
+        look["layout"] = w.Layout(width="440px")  # as wide as the others: the words beside it stand in line
         return Field(parameter.name, w.Checkbox(default, indent=True, **look), parameter.read)
     shown = (
         "" if default is None else ",".join(map(str, default)) if isinstance(default, list) else str(default)

@@ -49,7 +49,8 @@ def break_figure(told: CorrelationBreaks, finding: int | None, window: int) -> g
         template=template(),
         title=f"{title}: {many}",
         height=420,
-        legend={"x": 1, "xanchor": "right", "y": 1.1},
+        legend={"y": -0.12, "yanchor": "top"},
+        margin_b=64,
     )
     figure.update_yaxes(title_text="correlation", range=[-1.05, 1.05], zeroline=True)
     return figure

@@ -10,7 +10,7 @@ import pandas as pd
 from tapebook.errors import BadParameter
 from tapebook.market.correlation.rolling import matrices
 from tapebook.market.correlation.structure.eigen import marchenko_pastur
-from tapebook.theme import LIGHT, template
+from tapebook.theme import LIGHT, price_axis, template
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -42,7 +42,7 @@ def heatmap(told: Structure, window: int = 250, frames: int = 24) -> go.Figure:
         z=steps[0][1], x=order, y=order, zmin=-1, zmax=1,
         colorscale=[list(step) for step in LIGHT.scale], xgap=1 if text else 0, ygap=1 if text else 0,
         texttemplate="%{z:.2f}" if text else None, textfont={"size": 10, "color": LIGHT.ink},
-        colorbar={"title": {"text": "correlation", "side": "right"}, "tickvals": [-1, -0.5, 0, 0.5, 1]},
+        colorbar={"title": {"text": "correlation", "side": "top"}, "tickvals": [-1, -0.5, 0, 0.5, 1]},
         hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
     )  # fmt: skip
     figure = go.Figure(first, frames=[go.Frame(data=[{"type": "heatmap", "z": z}], name=n) for n, z in steps])
@@ -219,7 +219,9 @@ def eigenvalue_figure(told: Structure) -> go.Figure:
     )  # fmt: skip
     figure.update_annotations(font_size=13, x=0, xanchor="left")
     figure.update_xaxes(title_text="number", row=1, col=1)
-    figure.update_yaxes(title_text="eigenvalue", type="log", row=1, col=1)
+    figure.update_yaxes(
+        title_text="eigenvalue", **price_axis(float(values.min()), float(values.max())), row=1, col=1
+    )
     figure.update_xaxes(title_text="eigenvalue", row=2, col=1)
     figure.update_yaxes(title_text="density", row=2, col=1)
     return figure
