@@ -107,5 +107,5 @@ def test_an_answer_that_a_second_deletion_overtook_is_asked_again(tmp_path, monk
 
 
 def test_a_lake_opens_on_a_machine_that_never_loaded_an_extension(tmp_path):
-    code = "from tapebook.data.store import connect; connect(embedded=True)"
+    code = "from tapebook.data.duck import connect; connect(embedded=True)"
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "HOME": str(tmp_path)})

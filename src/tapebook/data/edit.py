@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tapebook.data.duck import closing
 from tapebook.data.edit_checks import KEY, judge, refuse_keys, refuse_missing, refuse_unseen, refuse_wrong
 from tapebook.data.edit_log import (
     COLUMNS,
@@ -22,7 +23,7 @@ from tapebook.data.edit_log import (
     refuse_conflict,
     refuse_undone,
 )
-from tapebook.data.store import NAME, Store, Transaction, closing
+from tapebook.data.store import NAME, Store, Transaction
 from tapebook.errors import NoData, UnknownName
 from tapebook.schema import FIELDS
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from tapebook.data import direct, read, s3, snapshots
 from tapebook.data.again import patient
 from tapebook.data.compact import Compacted, compact
+from tapebook.data.duck import closing
 from tapebook.data.edit import Edited, conflicting, corrections, edit, edits, kept, strike, undo
 from tapebook.data.read import Answer, View
 from tapebook.data.snapshots import AsOf
-from tapebook.data.store import EMPTY, NAME, Store, closing
+from tapebook.data.store import EMPTY, NAME, Store
 from tapebook.data.tidy import nothing
 from tapebook.data.when import When
 from tapebook.data.write import Written, delete, write

@@ -15,9 +15,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tapebook.data import read
+from tapebook.data.duck import closing
 from tapebook.data.mirror_tables import KEYS, STATE, TABLES, alone, connected, prepare, shown, there
 from tapebook.data.snapshots import SETTING_UP
-from tapebook.data.store import NAME, Store, among, closing, newest
+from tapebook.data.store import NAME, Store, among, newest
 from tapebook.errors import BadParameter, TapebookError
 
 if TYPE_CHECKING:

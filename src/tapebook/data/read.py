@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from tapebook.data import s3
+from tapebook.data.duck import closing, undo
 from tapebook.data.parts import Part, Where, forget, lazily, tables
 from tapebook.data.snapshots import AsOf, resolve
-from tapebook.data.store import NAME, Store, among, closing, newest, quoted, undo
+from tapebook.data.store import NAME, Store, among, newest, quoted
 from tapebook.data.when import When, first_moment, last_moment
 from tapebook.errors import NoData, TapebookError, UnknownName
 from tapebook.schema import FIELDS, Frequency

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tapebook.data import s3
 from tapebook.data.copying.rows import Tally, compare
-from tapebook.data.store import NAME, SCHEMA, TABLES, Store, connect, load, quoted
+from tapebook.data.duck import connect, load
+from tapebook.data.store import NAME, SCHEMA, TABLES, Store, quoted
 from tapebook.errors import ConfigError, TapebookError
 
 if TYPE_CHECKING:

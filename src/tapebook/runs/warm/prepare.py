@@ -13,7 +13,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from tapebook.data import store
+from tapebook.data import duck
 from tapebook.runs.light import light
 from tapebook.runs.warm.fork import make_ready
 
@@ -55,13 +55,13 @@ def _check_extensions() -> None:
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
-            store.connect(embedded=True).close()
+            duck.connect(embedded=True).close()
             if find_spec("duckdb_extension_httpfs"):  # a team's desk may ask
-                store.connect(embedded=False, remote=True).close()
-            os.write(writing, json.dumps(store.verified).encode())
+                duck.connect(embedded=False, remote=True).close()
+            os.write(writing, json.dumps(duck.verified).encode())
         os._exit(0)
     os.close(writing)
     with open(reading, "rb") as said:  # noqa: PTH123
         found = said.read()
     os.waitpid(child, 0)
-    store.verified.update({name: tuple(stamp) for name, stamp in json.loads(found or b"{}").items()})
+    duck.verified.update({name: tuple(stamp) for name, stamp in json.loads(found or b"{}").items()})
