@@ -102,7 +102,9 @@ class Visible:
         if self._marked[0] != asked or time.monotonic() - self._marked[1] > SECONDS:
             with closing(Catalog.open(self.config)) as catalog:
                 rows = catalog.runs.of(asked)
-                told = dict(zip((row["id"] for row in rows), stale(catalog, rows, self.config.reports), strict=True))
+                told = dict(
+                    zip((row["id"] for row in rows), stale(catalog, rows, self.config.reports), strict=True)
+                )
             self._marked = (asked, time.monotonic(), {run: why for run, why in told.items() if why})
         return self._marked[2]
 
