@@ -103,7 +103,9 @@ def _fits(tab):
     assert made["title"]["pad"]["t"] == pytest.approx(24), "it hangs where it hung"
     assert made["legend"]["yref"] == "container"
     assert made["margin"]["b"] == 56 + 2 * 19
-    assert made["height"] == pytest.approx(800 + 13 * 1.3 + 54)
+    assert made["height"] == pytest.approx(800 + 17 * 1.3 + 54), (
+        "a line is as high as the title's own letters"
+    )
     assert tab.evaluate("([layout, data]) => fitted(layout, 1200, data)", [layout, data]) == layout
     box = "document.querySelector('.chart .main-svg').getBoundingClientRect()"
     tab.evaluate("document.querySelector('.rich table').style.width = '1000px'")

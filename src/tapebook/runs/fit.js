@@ -29,7 +29,7 @@ function wrapped(text, most, size) {
       }
       const fits = !used || used + next * 0.3 + long <= most;
       said += !said ? word : fits ? " " + word : "<br>" + word;
-      added += fits ? 0 : next * 1.3;
+      added += fits ? 0 : size * 1.3; // plotly's lines are as high as the title's own letters
       used = fits ? used + next * 0.3 + long : long;
     }
     return said;

@@ -11,8 +11,8 @@ from tapebook.strategy.luck.verdict import counted
 if TYPE_CHECKING:
     from tapebook.strategy.backtest.backtest import Backtest
 
-WIDTH = 44
-"""Letters of a line that a phone holds."""
+WIDTH = 108
+"""Letters of a line that 700 pixels hold; a narrower page breaks it again (`runs/fit.js`)."""
 SAID = {
     "probabilistic_sharpe": "probability that the Sharpe ratio is above 0",
     "deflated_sharpe": "that it beats the best of {independent} by luck ({trials} in all)",

@@ -45,7 +45,7 @@ TITLES = {
 
 
 def tearsheet(bt: Backtest, *, dark: bool = False) -> go.Figure:
-    """Return everything in one figure, made to be read at 600 to 1,200 pixels' width."""
+    """Return everything in one figure, made to be read at 700 to 1,200 pixels' width."""
     years = part.years(bt)
     heights = list(HEIGHTS.values())
     rows_of_months = 60 + 22 * years
@@ -162,16 +162,16 @@ def parts(bt: Backtest, *, dark: bool = False) -> dict[str, go.Figure]:
 
 def headline(bt: Backtest) -> str:
     """Return what was traded and the first figures, as the title of a figure (plotly's HTML)."""
-    params = "<br>".join(wrap(", ".join(f"{k}={v}" for k, v in bt.params.items()), 38))
+    params = "<br>".join(wrap(", ".join(f"{k}={v}" for k, v in bt.params.items()), 80))
     symbols = ", ".join(bt.symbols[:4]) + (f" +{len(bt.symbols) - 4}" if len(bt.symbols) > 4 else "")
     shown = [f"{said} <b>{bt.metrics[name]}</b>" for name, said in HEADLINE.items()]
     span = " to ".join(f"{bt.equity.index[i]:%Y-%m-%d}" for i in (0, -1))
     warned = MARK.replace(": ", ":<br>")  # one line would be cut off on a phone
     mark = f"<br><span style='font-size:13px'><b>⚠ {warned}</b></span>" if bt.same_close else ""
     costs = f"fees {bt.rules.fees:.2%}, slippage {bt.rules.slippage:.2%}"
-    few = params.count("<br>") == 0 and len(params) + len(bt.strategy) < 40
+    few = params.count("<br>") == 0 and len(params) + len(bt.strategy) < 60
     told = f"({params})" if few else f"<br><span style='font-size:13px'>{params}</span>"
-    lines = [" · ".join(shown[i : i + 2]) for i in (0, 2, 4)]
+    lines = [" · ".join(shown[i : i + 3]) for i in (0, 3)]
     note = f"{span}, {bt.periods_per_year:,.0f} bars a year<br>{bt.rules.direction}; {costs}"
     return (
         f"<b>{bt.strategy}</b>{told}<br>"
